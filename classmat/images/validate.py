@@ -1,0 +1,291 @@
+"""The only judge of what users hand in: every check of an array or a number is here.
+
+Each function returns the argument in the one form the package works with, or raises with one sentence that
+names the argument, what was found and what is accepted. ``TypeError`` is for the wrong kind of thing,
+``ValueError`` for the right kind with wrong contents.
+"""
+
+import math
+import numbers
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
+
+# Rounding in a colour conversion or a resampling step may leave [0, 1] by this much; more is a mistake.
+SLACK = 1e-3
+
+_ACCEPTED_DTYPES = "bool, uint8, uint16 or float (values in [0, 1])"
+
+
+def as_image(image: Any, *, name: str = "image", dtype: DTypeLike = np.float64) -> NDArray[Any]:
+    """Return an image as a contiguous float array in [0, 1], shape (h, w, 3) or (h, w).
+
+    Parameters
+    ----------
+    image : array_like
+        (h, w, 3), (h, w, 4) (alpha is dropped with a warning), (h, w, 1) or (h, w); bool, uint8, uint16, or
+        float in [0, 1].
+    name : str
+        What the argument is called in an error.
+    dtype : dtype
+        The float type of the result.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is none of those.
+    ValueError
+        If the shape is none of those, the image is empty, or a value is not finite or outside [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> as_image(np.full((2, 3), 255, np.uint8))
+    array([[1., 1., 1.],
+           [1., 1., 1.]])
+    """
+    array = _as_array(image, name)
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4)):
+        raise ValueError(f"{name} has shape {array.shape}; accepted are (h, w, 3), (h, w) and (h, w, 4).")
+    _require_pixels(array, name)
+    if array.ndim == 3 and array.shape[2] in (2, 4):
+        warnings.warn(f"{name} has an alpha channel, which is ignored.", UserWarning, stacklevel=3)
+        array = array[:, :, :-1]
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    return _to_unit_range(array, name, dtype)
+
+
+def as_alpha(alpha: Any, *, name: str = "alpha", dtype: DTypeLike = np.float64) -> NDArray[Any]:
+    """Return a matte as a contiguous float array (h, w) in [0, 1].
+
+    Raises as `as_image` does; three dimensions are not accepted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> as_alpha(np.array([[0, 65535]], np.uint16))
+    array([[0., 1.]])
+    """
+    array = _as_array(alpha, name)
+    _require_plane(array, name)
+    return _to_unit_range(array, name, dtype)
+
+
+def as_trimap(trimap: Any, *, name: str = "trimap", both: bool = True) -> NDArray[np.uint8]:
+    """Return a trimap as uint8 with the values 0 (background), 128 (unknown), 255 (foreground).
+
+    Background is at most 10 % of the dtype's range, foreground at least 90 %, unknown between.
+
+    Parameters
+    ----------
+    trimap : array_like, (h, w)
+        bool, uint8, uint16, or float in [0, 1].
+    name : str
+        What the argument is called in an error.
+    both : bool
+        Whether both foreground and background must occur.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_alpha`; also if `both` and one of them does not occur.
+
+    Examples
+    --------
+    >>> as_trimap([[0.0, 0.05, 0.5, 0.95]])
+    array([[  0,   0, 128, 255]], dtype=uint8)
+    """
+    values = as_alpha(trimap, name=name)
+    result = np.full(values.shape, UNKNOWN, np.uint8)
+    result[values <= 0.1] = BACKGROUND
+    result[values >= 0.9] = FOREGROUND
+    if both:
+        for label, word, rule in ((FOREGROUND, "foreground", ">= 90 %"), (BACKGROUND, "background", "<= 10 %")):
+            if not (result == label).any():
+                raise ValueError(
+                    f"{name} has no {word} pixels ({rule} of the range); a matte needs some of both kinds."
+                )
+    return result
+
+
+def as_mask(mask: Any, *, name: str = "mask") -> NDArray[np.bool_]:
+    """Return a mask as a boolean array (h, w): True where the value is at least half of the dtype's range.
+
+    Raises as `as_alpha` does.
+
+    Examples
+    --------
+    >>> as_mask([[0.2, 0.7]])
+    array([[False,  True]])
+    """
+    return as_alpha(mask, name=name) >= 0.5
+
+
+def as_plane(values: Any, *, name: str, low: float = -math.inf, high: float = math.inf) -> NDArray[np.float64]:
+    """Return any finite real-valued map as a contiguous float64 array (h, w), checked against [low, high].
+
+    Unlike `as_alpha` it does not rescale integers.
+
+    Raises
+    ------
+    TypeError
+        If it is not numeric.
+    ValueError
+        If it is not (h, w), is empty, not finite, or leaves [low, high].
+
+    Examples
+    --------
+    >>> as_plane([[1, 2]], name="confidence", low=0)
+    array([[1., 2.]])
+    """
+    array = _as_array(values, name)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted are real numbers.")
+    _require_plane(array, name)
+    array = np.ascontiguousarray(array, np.float64)
+    _require_finite(array, name)
+    if array.min() < low or array.max() > high:
+        raise ValueError(f"{name} has values in [{array.min():g}, {array.max():g}]; accepted are {low:g} to {high:g}.")
+    return array
+
+
+def require_same_size(first: NDArray[Any], second: NDArray[Any], *, names: tuple[str, str]) -> None:
+    """Raise ValueError unless both arrays have the same height and width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> require_same_size(np.zeros((2, 3)), np.zeros((2, 4)), names=("image", "trimap"))
+    Traceback (most recent call last):
+    ...
+    ValueError: image is 2x3 but trimap is 2x4 (rows x columns); both must have the same size.
+    """
+    if first.shape[:2] != second.shape[:2]:
+        a, b = ("x".join(map(str, x.shape[:2])) for x in (first, second))
+        raise ValueError(
+            f"{names[0]} is {a} but {names[1]} is {b} (rows x columns); both must have the same size."
+        )
+
+
+def as_number(
+    value: Any, *, name: str, low: float = -math.inf, high: float = math.inf, exclusive: bool = False
+) -> float:
+    """Return a finite real number in [low, high], or above `low` if `exclusive`.
+
+    Raises
+    ------
+    TypeError
+        If it is not a real number.
+    ValueError
+        If it is not finite or out of range.
+
+    Examples
+    --------
+    >>> as_number(1e-7, name="eps", low=0, exclusive=True)
+    1e-07
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} is {value!r}; accepted is a real number.")
+    number = float(value)
+    if not math.isfinite(number) or number < low or number > high or (exclusive and number == low):
+        accepted = f"above {low:g}" if exclusive else f"at least {low:g}"
+        accepted += f" and at most {high:g}" if high < math.inf else ""
+        raise ValueError(f"{name} is {number:g}; accepted is a finite number {accepted}.")
+    return number
+
+
+def as_count(value: Any, *, name: str, low: int = 0) -> int:
+    """Return a whole number of at least `low` (a radius, a size, an iteration limit).
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If it is below `low`.
+
+    Examples
+    --------
+    >>> as_count(-1, name="radius")
+    Traceback (most recent call last):
+    ...
+    ValueError: radius is -1; accepted is a whole number of at least 0.
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} is {value!r}; accepted is a whole number of at least {low}.")
+    if value < low:
+        raise ValueError(f"{name} is {value}; accepted is a whole number of at least {low}.")
+    return int(value)
+
+
+def as_choice(value: Any, choices: tuple[str, ...], *, name: str) -> str:
+    """Return `value` if it is one of `choices`.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+
+    Examples
+    --------
+    >>> as_choice("median", ("mean", "sum"), name="reduce")
+    Traceback (most recent call last):
+    ...
+    ValueError: reduce is 'median'; accepted are 'mean', 'sum'.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}; accepted are {', '.join(map(repr, choices))}.")
+    return value
+
+
+def _as_array(values: Any, name: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} is a ragged sequence; accepted is a rectangular array.") from None
+    if array.dtype.kind in "OSUV" or values is None:
+        raise TypeError(f"{name} is a {type(values).__name__} of dtype {array.dtype}; accepted is a numeric array.")
+    return array
+
+
+def _require_plane(array: NDArray[Any], name: str) -> None:
+    if array.ndim != 2:
+        raise ValueError(f"{name} has shape {array.shape}; accepted is (h, w).")
+    _require_pixels(array, name)
+
+
+def _require_pixels(array: NDArray[Any], name: str) -> None:
+    if array.size == 0:
+        raise ValueError(f"{name} is empty (shape {array.shape}); at least one pixel is needed.")
+
+
+def _require_finite(array: NDArray[Any], name: str) -> None:
+    if not np.isfinite(array.sum(dtype=np.float64)) and not np.isfinite(array).all():
+        bad = int(array.size - np.isfinite(array).sum())
+        raise ValueError(f"{name} has {bad} values that are NaN or infinite; all must be finite.")
+
+
+def _to_unit_range(array: NDArray[Any], name: str, dtype: DTypeLike) -> NDArray[Any]:
+    kind = array.dtype
+    if kind == np.bool_:
+        return np.ascontiguousarray(array, dtype)
+    if kind in (np.uint8, np.uint16):
+        return np.ascontiguousarray(array, dtype) / np.dtype(dtype).type(np.iinfo(kind).max)
+    if kind.kind != "f":
+        raise TypeError(f"{name} has dtype {kind}; accepted are {_ACCEPTED_DTYPES}.")
+    _require_finite(array, name)
+    low, high = float(array.min()), float(array.max())
+    if low < -SLACK or high > 1 + SLACK:
+        raise ValueError(
+            f"{name} is float with values in [{low:g}, {high:g}]; accepted is [0, 1] "
+            "(divide 8-bit values by 255, or pass them as uint8)."
+        )
+    result = np.ascontiguousarray(array, dtype)
+    return np.clip(result, 0, 1) if low < 0 or high > 1 else result

@@ -1,0 +1,46 @@
+"""The one place where Numba's options and its threading layer are chosen.
+
+``jit`` compiles a serial function, ``pjit`` one whose ``prange`` loops run on all cores. Both are lazy (no
+signatures, so importing compiles nothing) and cached on disk. No ``fastmath``: it makes ``isnan`` return False.
+
+Why the ``workqueue`` layer behind a lock: OpenMP's threads do not survive a fork (the child is killed),
+``workqueue`` does, but aborts when two Python threads enter it at once. Kernels already use every core, so
+letting callers take turns costs nothing. TBB would serve both, but is not available on every platform.
+Whoever chooses a layer (``NUMBA_THREADING_LAYER``, or ``numba.config`` before classmat is used) keeps it.
+"""
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from numba import config, njit, prange
+
+__all__ = ["jit", "pjit", "prange"]
+
+OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+if config.THREADING_LAYER == "default":
+    config.THREADING_LAYER = "workqueue"
+
+jit = njit(**OPTIONS)
+
+_turn = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a fork waits for the running kernel, so that no child inherits a held lock
+    os.register_at_fork(before=_turn.acquire, after_in_parent=_turn.release, after_in_child=_turn.release)
+
+
+def pjit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel with parallel loops; Python threads that call it take turns.
+
+    The result is called from Python only. A kernel that is called by other kernels is a ``jit`` one.
+    """
+    compiled = njit(parallel=True, **OPTIONS)(function)
+
+    @functools.wraps(function)
+    def in_turn(*args: Any) -> Any:
+        with _turn:
+            return compiled(*args)
+
+    return in_turn

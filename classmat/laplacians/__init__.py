@@ -1,0 +1,1 @@
+"""Image -> sparse matrix or matrix-free operator."""

@@ -1,0 +1,1 @@
+"""(image, trimap) -> alpha, and foreground estimation: one method a file."""
