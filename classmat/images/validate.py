@@ -105,7 +105,10 @@ def as_trimap(trimap: Any, *, name: str = "trimap", both: bool = True) -> NDArra
     result[values <= 0.1] = BACKGROUND
     result[values >= 0.9] = FOREGROUND
     if both:
-        for label, word, rule in ((FOREGROUND, "foreground", ">= 90 %"), (BACKGROUND, "background", "<= 10 %")):
+        for label, word, rule in (
+            (FOREGROUND, "foreground", ">= 90 %"),
+            (BACKGROUND, "background", "<= 10 %"),
+        ):
             if not (result == label).any():
                 raise ValueError(
                     f"{name} has no {word} pixels ({rule} of the range); a matte needs some of both kinds."
@@ -126,7 +129,9 @@ def as_mask(mask: Any, *, name: str = "mask") -> NDArray[np.bool_]:
     return as_alpha(mask, name=name) >= 0.5
 
 
-def as_plane(values: Any, *, name: str, low: float = -math.inf, high: float = math.inf) -> NDArray[np.float64]:
+def as_plane(
+    values: Any, *, name: str, low: float = -math.inf, high: float = math.inf
+) -> NDArray[np.float64]:
     """Return any finite real-valued map as a contiguous float64 array (h, w), checked against [low, high].
 
     Unlike `as_alpha` it does not rescale integers.
@@ -150,7 +155,9 @@ def as_plane(values: Any, *, name: str, low: float = -math.inf, high: float = ma
     array = np.ascontiguousarray(array, np.float64)
     _require_finite(array, name)
     if array.min() < low or array.max() > high:
-        raise ValueError(f"{name} has values in [{array.min():g}, {array.max():g}]; accepted are {low:g} to {high:g}.")
+        raise ValueError(
+            f"{name} has values in [{array.min():g}, {array.max():g}]; accepted are {low:g} to {high:g}."
+        )
     return array
 
 
@@ -251,7 +258,9 @@ def _as_array(values: Any, name: str) -> NDArray[Any]:
     except ValueError:
         raise ValueError(f"{name} is a ragged sequence; accepted is a rectangular array.") from None
     if array.dtype.kind in "OSUV" or values is None:
-        raise TypeError(f"{name} is a {type(values).__name__} of dtype {array.dtype}; accepted is a numeric array.")
+        raise TypeError(
+            f"{name} is a {type(values).__name__} of dtype {array.dtype}; accepted is a numeric array."
+        )
     return array
 
 

@@ -1,7 +1,7 @@
 """The one place where Numba's options and its threading layer are chosen.
 
 ``jit`` compiles a serial function, ``pjit`` one whose ``prange`` loops run on all cores. Both are lazy (no
-signatures, so importing compiles nothing) and cached on disk. No ``fastmath``: it makes ``isnan`` return False.
+signatures, so importing compiles nothing), cached on disk. No ``fastmath``: it makes ``isnan`` return False.
 
 Why the ``workqueue`` layer behind a lock: OpenMP's threads do not survive a fork (the child is killed),
 ``workqueue`` does, but aborts when two Python threads enter it at once. Kernels already use every core, so
@@ -27,7 +27,9 @@ if config.THREADING_LAYER == "default":
 jit = njit(**OPTIONS)
 
 _turn = threading.Lock()
-if hasattr(os, "register_at_fork"):  # a fork waits for the running kernel, so that no child inherits a held lock
+if hasattr(
+    os, "register_at_fork"
+):  # a fork waits for the running kernel, so that no child inherits a held lock
     os.register_at_fork(before=_turn.acquire, after_in_parent=_turn.release, after_in_child=_turn.release)
 
 
