@@ -129,9 +129,7 @@ def as_mask(mask: Any, *, name: str = "mask") -> NDArray[np.bool_]:
     return as_alpha(mask, name=name) >= 0.5
 
 
-def as_plane(
-    values: Any, *, name: str, low: float = -math.inf, high: float = math.inf
-) -> NDArray[np.float64]:
+def as_plane(values: Any, *, name: str, low: float = -math.inf, high: float = math.inf) -> NDArray[np.float64]:
     """Return any finite real-valued map as a contiguous float64 array (h, w), checked against [low, high].
 
     Unlike `as_alpha` it does not rescale integers.

@@ -182,9 +182,7 @@ def _as_vectors(values: ArrayLike, name: str, n: int) -> NDArray[np.float64]:
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} has dtype {array.dtype}; accepted are real numbers.")
     if array.ndim not in (1, 2) or array.shape[0] != n or array.size == 0:
-        raise ValueError(
-            f"{name} has shape {array.shape}; accepted is ({n},) or ({n}, k), as A is {n} x {n}."
-        )
+        raise ValueError(f"{name} has shape {array.shape}; accepted is ({n},) or ({n}, k), as A is {n} x {n}.")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} has values that are NaN or infinite; all must be finite.")
     return array.astype(np.float64)
