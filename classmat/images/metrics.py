@@ -199,12 +199,12 @@ def connectivity_error(
 
     Examples
     --------
-    Two opaque pixels become an island when the bridge to the main body goes.
+    Too little opacity next to the main body, and beyond a gap, where the level is 0 in both mattes:
 
-    >>> truth = [[1.0, 1.0, 1.0, 1.0, 1.0, 1.0]]
-    >>> alpha = [[1.0, 1.0, 1.0, 0.0, 1.0, 1.0]]
-    >>> connectivity_error(truth, truth), connectivity_error(alpha, truth)
-    (0.0, 1.0)
+    >>> connectivity_error([[1.0, 1.0, 0.45, 0.0]], [[1.0, 1.0, 1.0, 0.0]])
+    0.6
+    >>> connectivity_error([[1.0, 1.0, 0.0, 0.45]], [[1.0, 1.0, 0.0, 1.0]])
+    0.55
     """
     alpha, truth, region = _prepare(alpha, truth, trimap)
     theta = as_number(theta, name="theta", low=0, high=1)
