@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from .colour import linear_to_srgb, srgb_to_linear
 from .validate import as_alpha, as_count, as_image, as_number, require_same_size
@@ -85,6 +85,47 @@ def to_rgba(foreground: Any, alpha: Any) -> NDArray[np.float32]:
     opacity = as_alpha(alpha, name="alpha", dtype=np.float32)
     require_same_size(colour, opacity, names=("foreground", "alpha"))
     return np.dstack([_with_channels(colour), opacity])
+
+
+def split_rgba(
+    image: Any, *, name: str = "image", dtype: DTypeLike = np.float64
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return colours and opacity of a picture that may have transparency: the inverse of `to_rgba`.
+
+    Parameters
+    ----------
+    image : (h, w, 4), (h, w, 3) or (h, w)
+        Straight RGBA, RGB or grey; bool, uint8, uint16, or float in [0, 1].
+    name : str
+        What the argument is called in an error.
+    dtype : dtype
+        The float type of the results.
+
+    Returns
+    -------
+    colour : (h, w, 3) or (h, w)
+    alpha : (h, w) or None
+        None if `image` has no fourth channel.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_image` does.
+
+    Examples
+    --------
+    >>> colour, alpha = split_rgba(np.full((1, 1, 4), 0.5))
+    >>> colour.shape, alpha.shape
+    ((1, 1, 3), (1, 1))
+    """
+    try:
+        shape = np.shape(image)
+    except ValueError:  # ragged; as_image says so
+        shape = ()
+    if len(shape) != 3 or shape[2] != 4:
+        return as_image(image, name=name, dtype=dtype), None
+    array = np.asarray(image)
+    return as_image(array[..., :3], name=name, dtype=dtype), as_alpha(array[..., 3], name=name, dtype=dtype)
 
 
 def checkerboard(height: int, width: int, *, square: int = 16) -> NDArray[np.float32]:

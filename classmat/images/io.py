@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import atomic, container
+from .composite import split_rgba
 from .validate import as_alpha, as_count, as_image, as_trimap
 
 PathLike = str | os.PathLike[str]
@@ -234,18 +235,13 @@ def _require_format(name: str, extension: str, bits: int) -> None:
 
 def _as_levels(array: Any, bits: int) -> NDArray[Any]:
     """Return the array in whole levels of `bits` bits, RGB(A) order."""
-    values = array if isinstance(array, np.ndarray) else np.asarray(array)
+    if isinstance(array, np.ndarray) and array.ndim == 3 and array.shape[2] == 2:  # as_image would drop one
+        raise ValueError(f"array has shape {array.shape}; accepted are (h, w), (h, w, 3) and (h, w, 4).")
     # float32 holds 16-bit levels exactly, so only float64 needs its own precision
-    dtype = np.float64 if values.dtype == np.float64 else np.float32
-    if values.ndim == 3 and values.shape[2] == 4:
-        colour = as_image(values[:, :, :3], name="array", dtype=dtype)
-        values = np.dstack([colour, as_alpha(values[:, :, 3], name="array", dtype=dtype)])
-    elif values.ndim == 3 and values.shape[2] == 2:
-        raise ValueError(f"array has shape {values.shape}; accepted are (h, w), (h, w, 3) and (h, w, 4).")
-    else:
-        values = as_image(values, name="array", dtype=dtype)
-    top = 2**bits - 1
-    return np.rint(values * dtype(top)).astype(np.uint8 if bits == 8 else np.uint16)
+    dtype = np.float32 if getattr(array, "dtype", np.float64) != np.float64 else np.float64
+    colour, alpha = split_rgba(array, name="array", dtype=dtype)
+    values = colour if alpha is None else np.dstack([colour, alpha])
+    return np.rint(values * dtype(2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
 
 
 def _as_rgb(colour: NDArray[Any], path: PathLike) -> NDArray[np.float32]:
@@ -346,7 +342,7 @@ _loud_level = 0
 
 @contextlib.contextmanager
 def _quiet(cv2: Any) -> Iterator[None]:
-    """Silence the codec's log. Its level is global: the first to come saves it, the last to go restores it."""
+    """Silence the codec's log, whose level is global: the first in saves it, the last out restores it."""
     global _quiet_users, _loud_level
     log = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4, OpenCV 5
     with _quiet_lock:

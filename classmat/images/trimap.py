@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from .composite import split_rgba
 from .validate import (
     BACKGROUND,
     FOREGROUND,
@@ -161,7 +162,7 @@ def trimap_from_scribbles(image: Any, scribbles: Any) -> NDArray[np.uint8]:
     >>> trimap_from_scribbles(photo, painted)
     array([[  0, 128, 255]], dtype=uint8)
     """
-    strokes, opacity = _split_overlay(scribbles)
+    strokes, opacity = split_rgba(scribbles, name="scribbles")
     if image is not None:
         photo = as_image(image)
         require_same_size(photo, strokes, names=("image", "scribbles"))
@@ -174,13 +175,6 @@ def trimap_from_scribbles(image: Any, scribbles: Any) -> NDArray[np.uint8]:
         photo = photo[:, :, None] if photo.ndim == 2 else photo
         labels[np.abs(strokes - photo).max(axis=2) <= _CHANGED] = UNKNOWN
     return as_trimap(labels, name="scribbles")
-
-
-def _split_overlay(scribbles: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    if np.ndim(scribbles) != 3 or np.shape(scribbles)[2] != 4:
-        return as_image(scribbles, name="scribbles"), None
-    array = np.asarray(scribbles)
-    return as_image(array[:, :, :3], name="scribbles"), as_alpha(array[:, :, 3], name="scribbles")
 
 
 def _labels_of_colours(strokes: NDArray[Any]) -> NDArray[np.uint8]:
