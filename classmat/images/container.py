@@ -17,7 +17,9 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 # A marker: 0xff and a code that is neither a stuffed zero, a fill byte nor a restart within a scan.
 _JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
-_BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLES, _PLANAR, _EXTRA_SAMPLES = 258, 262, 274, 277, 284, 338
+_BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLES, _PLANAR = 258, 262, 274, 277, 284
+_EXTRA_SAMPLES, _SAMPLE_FORMAT = 338, 339
+_UNSIGNED, _FLOAT = 1, 3
 _SHORT = 3
 
 
@@ -137,8 +139,11 @@ def _walk_tiff(data: bytes) -> Container:
     that is marked as straight; so both tags are set to "nothing to do".
     """
     tags = _first_directory(data)
-    samples, bits = (tags[tag][0] if tag in tags else 1 for tag in (_SAMPLES, _BITS))
-    photometric, planar = (tags[tag][0] if tag in tags else 1 for tag in (_PHOTOMETRIC, _PLANAR))
+    samples, bits, sample_format, photometric, planar = (
+        tags[tag][0] if tag in tags else 1 for tag in (_SAMPLES, _BITS, _SAMPLE_FORMAT, _PHOTOMETRIC, _PLANAR)
+    )
+    if sample_format != _FLOAT and (sample_format != _UNSIGNED or bits not in (1, 2, 4, 8, 16)):
+        raise Unsupported(f"{bits}-bit numbers" + (" with sign" if sample_format == 2 else ""))
     if samples not in (1, 3, 4):
         raise Unsupported(f"{samples} channels")
     if bits > 8 and photometric not in (1, 2):

@@ -261,10 +261,6 @@ def _as_grey(colour: NDArray[Any], path: PathLike, word: str) -> NDArray[np.floa
 def _read_channels(path: PathLike) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Return the upright colour channels (RGB or grey), and alpha if any pixel is transparent."""
     array = _decode(_read_bytes(path), os.fspath(path))
-    if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
-        raise ValueError(
-            f"{os.fspath(path)} has samples of type {array.dtype}; accepted are uint8, uint16 and floats."
-        )
     if array.ndim == 2 or array.shape[2] == 3:
         return array, None
     colour, alpha = array[:, :, :3], array[:, :, 3]
