@@ -134,9 +134,7 @@ def peer(name: str) -> Method:
 def choose_photos(folder: Path | None, wanted: list[str]) -> list[str]:
     """Return the names of the photos in the folder, or of the scenes, that were asked for."""
     found = (
-        sorted(path.name.removesuffix("_image.png") for path in folder.glob("*_image.png"))
-        if folder
-        else SCENES
+        sorted(path.name.removesuffix("_image.png") for path in folder.glob("*_image.png")) if folder else SCENES
     )
     if missing := set(wanted) - set(found):
         raise typer.BadParameter(f"no photo {', '.join(sorted(missing))}; there are {', '.join(found)}.")

@@ -1,8 +1,10 @@
 from .images import gallery as gallery
 from .images import metrics as metrics
 from .images.composite import composite as composite
+from .images.composite import to_rgba as to_rgba
 from .images.io import read_image as read_image
 from .images.io import read_matte as read_matte
+from .images.io import read_rgba as read_rgba
 from .images.io import read_trimap as read_trimap
 from .images.io import write_image as write_image
 from .images.trimap import trimap_from_alpha as trimap_from_alpha

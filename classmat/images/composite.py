@@ -159,9 +159,7 @@ def checkerboard(height: int, width: int, *, square: int = 16) -> NDArray[np.flo
 def _as_background(background: Any, front: NDArray[Any], dtype: type) -> NDArray[Any]:
     if np.ndim(background) == 1:
         if len(background) != 3:
-            raise ValueError(
-                f"background has {len(background)} numbers; accepted are an image or three numbers."
-            )
+            raise ValueError(f"background has {len(background)} numbers; accepted are an image or three numbers.")
         red, green, blue = (as_number(value, name="background", low=0, high=1) for value in background)
         return np.full((*front.shape[:2], 3), (red, green, blue), dtype)
     back = as_image(background, name="background", dtype=dtype)

@@ -70,9 +70,7 @@ def read_image(path: PathLike) -> NDArray[np.float32]:
     """
     colour, alpha = _read_channels(path)
     if alpha is not None:
-        warnings.warn(
-            f"{os.fspath(path)} has transparent pixels, which is ignored.", UserWarning, stacklevel=2
-        )
+        warnings.warn(f"{os.fspath(path)} has transparent pixels, which are ignored.", UserWarning, stacklevel=2)
     return _as_rgb(colour, path)
 
 
@@ -210,14 +208,10 @@ def write_image(path: PathLike, array: Any, *, bits: int = 8) -> None:
     levels = _as_levels(array, bits)
     has_alpha = levels.ndim == 3 and levels.shape[2] == 4
     if has_alpha and extension in (".jpg", ".jpeg"):
-        raise ValueError(
-            f"array has an alpha channel, which {extension} cannot hold; use .png, .tif or .webp."
-        )
+        raise ValueError(f"array has an alpha channel, which {extension} cannot hold; use .png, .tif or .webp.")
     longest = _LONGEST_SIDE.get(extension, max(levels.shape))
     if max(levels.shape) > longest:
-        raise ValueError(
-            f"array has shape {levels.shape}; {extension} holds at most {longest} pixels a side."
-        )
+        raise ValueError(f"array has shape {levels.shape}; {extension} holds at most {longest} pixels a side.")
     data = _encode(levels, extension, os.fspath(path))
     if has_alpha and extension in (".tif", ".tiff"):
         data = container.mark_straight_alpha(data)

@@ -73,9 +73,7 @@ def trimap_from_alpha(
     return _join(foreground, _shrink(values <= low, width, "radius", "background"))
 
 
-def trimap_from_mask(
-    mask: Any, *, erode: float | None = None, dilate: float | None = None
-) -> NDArray[np.uint8]:
+def trimap_from_mask(mask: Any, *, erode: float | None = None, dilate: float | None = None) -> NDArray[np.uint8]:
     """Return a trimap whose unknown band follows the edge of a mask, as a segmenter gives one.
 
     The band reaches `erode` pixels into the mask and `dilate` pixels out of it. It must cover every pixel

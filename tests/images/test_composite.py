@@ -33,9 +33,7 @@ def test_alpha_1_is_the_foreground_and_alpha_0_the_background(drawn, linear):
 def test_it_is_the_matting_equation(drawn):
     front, alpha, back = drawn
     weight = alpha if front.ndim == 2 else np.stack([alpha] * 3, axis=2)
-    np.testing.assert_allclose(
-        composite(front, alpha, back), weight * front + (1 - weight) * back, atol=1e-15
-    )
+    np.testing.assert_allclose(composite(front, alpha, back), weight * front + (1 - weight) * back, atol=1e-15)
 
 
 @given(layers(), st.booleans())

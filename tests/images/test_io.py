@@ -242,9 +242,7 @@ def test_exif_orientation(tmp_path, kind, orientation):
 def test_exif_orientation_of_a_16_bit_png(tmp_path, channels, orientation):
     levels = np.dstack([picture(), picture()[:, :, :1] // 2]).astype(np.uint16)[:, :, :channels] * 257 + 3
     stored = levels[:, :, [2, 1, 0, 3][:channels]] if channels > 1 else levels
-    data = with_png_chunk(
-        codec_bytes(".png", stored), b"eXIf", exif_block(orientation).removeprefix(b"Exif\0\0")
-    )
+    data = with_png_chunk(codec_bytes(".png", stored), b"eXIf", exif_block(orientation).removeprefix(b"Exif\0\0"))
     (tmp_path / "a.png").write_bytes(data)
     back = np.rint(read_rgba(tmp_path / "a.png")[:, :, :channels] * 65535)
     np.testing.assert_array_equal(back, turned(levels, orientation))
@@ -272,9 +270,7 @@ def test_orientation_of_a_tiff(tmp_path, bits, channels, byte_order, orientation
 
 @pytest.mark.parametrize("junk", [b"", b"II", b"MM\0*\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"\0" * 40])
 def test_exif_that_cannot_be_parsed_turns_nothing(tmp_path, junk):
-    (tmp_path / "a.png").write_bytes(
-        with_png_chunk(codec_bytes(".png", picture()[:, :, ::-1]), b"eXIf", junk)
-    )
+    (tmp_path / "a.png").write_bytes(with_png_chunk(codec_bytes(".png", picture()[:, :, ::-1]), b"eXIf", junk))
     np.testing.assert_array_equal(np.rint(read_image(tmp_path / "a.png") * 255), picture())
 
 
@@ -629,9 +625,7 @@ def test_an_existing_file_survives_a_failure(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"^cannot write .*a\.png: the folder .*missing does not exist\.$"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"^cannot write .*a\.png: the folder .*missing does not exist\.$"):
         write_image(tmp_path / "missing" / "a.png", picture())
 
 

@@ -170,9 +170,7 @@ def test_not_finite(name, size, dtype, value, data):
     places = data.draw(st.sets(positions, min_size=1, max_size=4))
     for place in places:
         array[place] = value
-    with pytest.raises(
-        ValueError, match=rf"^{name} has {len(places)} values that are NaN or infinite; all must"
-    ):
+    with pytest.raises(ValueError, match=rf"^{name} has {len(places)} values that are NaN or infinite; all must"):
         JUDGES[name](array)
 
 
@@ -189,9 +187,7 @@ def test_a_float_image_in_0_to_255_hears_what_to_do():
 
 
 @pytest.mark.parametrize("name", ["image", "alpha", "trimap", "mask"])
-@pytest.mark.parametrize(
-    "dtype", [np.int8, np.int16, np.int32, np.int64, np.uint32, np.uint64, complex, "M8[s]"]
-)
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64, np.uint32, np.uint64, complex, "M8[s]"])
 def test_a_dtype_without_a_range(name, dtype):
     with pytest.raises(TypeError, match=rf"^{name} has dtype .*; accepted are bool, uint8, uint16 or float"):
         JUDGES[name](np.zeros((2, 2), dtype))
@@ -218,9 +214,7 @@ def test_what_is_no_array(judge, values, kind):
 
 def test_ragged(judge):
     name, function = judge
-    with pytest.raises(
-        ValueError, match=rf"^{name} is a ragged sequence; accepted is a rectangular array\.$"
-    ):
+    with pytest.raises(ValueError, match=rf"^{name} is a ragged sequence; accepted is a rectangular array\.$"):
         function([[0.5, 0.5], [0.5]])
 
 
@@ -245,6 +239,34 @@ def test_any_array_is_taken_or_refused_in_one_sentence(function, array):
         assert np.isfinite(result).all()
         assert result.min() >= 0
         assert result.max() <= 255 if function is as_trimap else result.max() <= 1
+
+
+def test_infinities_of_both_signs_and_overflowing_sums(judge):
+    name, function = judge
+    for values, count in (([[np.inf, -np.inf]], 2), ([[1e308, 1e308, np.nan]], 1)):
+        with pytest.raises(ValueError, match=f"^{name} has {count} values that are NaN or infinite"):
+            function(np.array(values))
+    huge = np.array([[1e308, 1e308]])
+    if name == "plane":
+        assert function(huge).tolist() == huge.tolist()
+    else:
+        with pytest.raises(ValueError, match=f"^{name} is float with values in"):
+            function(huge)
+
+
+def test_a_long_double_beyond_float64():
+    values = np.array([[np.longdouble("1e400")]])
+    with pytest.raises(ValueError, match="plane "):
+        as_plane(values, name="plane")
+    with pytest.raises(ValueError, match="image "):
+        as_image(values)
+
+
+@pytest.mark.parametrize("dtype", [">u2", "<u2", ">f4", "<f4", ">f8"])
+def test_both_byte_orders(dtype):
+    values = np.array([[0, full_scale(dtype)]]).astype(dtype)
+    assert as_image(values).tolist() == [[0, 1]]
+    assert as_trimap(values).tolist() == [[0, 255]]
 
 
 # Trimaps
@@ -316,9 +338,7 @@ def test_sizes(first, second, channels):
 # Numbers, counts, choices
 
 
-@pytest.mark.parametrize(
-    "value", [1, 1.0, np.float32(1), np.int64(1), np.uint8(1), Fraction(1), np.array(1.0)]
-)
+@pytest.mark.parametrize("value", [1, 1.0, np.float32(1), np.int64(1), np.uint8(1), Fraction(1), np.array(1.0)])
 def test_numbers(value):
     assert as_number(value, name="eps") == 1.0
     assert type(as_number(value, name="eps")) is float
@@ -332,10 +352,30 @@ def test_what_is_no_number(value):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32(np.nan), -1, 2.5])
 def test_numbers_out_of_range(value):
-    with pytest.raises(
-        ValueError, match=r"^eps is .*; accepted is a finite number at least 0 and at most 2\.$"
-    ):
+    with pytest.raises(ValueError, match=r"^eps is .*; accepted is a finite number at least 0 and at most 2\.$"):
         as_number(value, name="eps", low=0, high=2)
+
+
+def test_the_accepted_range_is_told_as_it_is():
+    for options, accepted in [
+        ({}, "a finite number"),
+        ({"high": 1}, "a finite number at most 1"),
+        ({"low": 0}, "a finite number at least 0"),
+        ({"low": 0, "high": 1, "exclusive": True}, "a finite number above 0 and at most 1"),
+    ]:
+        for value in (math.nan, 10**400):
+            with pytest.raises(ValueError, match=rf"^eps is .*; accepted is {accepted}\.$"):
+                as_number(value, name="eps", **options)
+
+
+@pytest.mark.parametrize("value", [np.zeros((30, 30)), list(range(1000)), "a\nb" * 50])
+def test_a_long_value_is_not_quoted(value):
+    with pytest.raises(TypeError, match=rf"^eps is a {type(value).__name__}; accepted"):
+        as_number(value, name="eps")
+    with pytest.raises(TypeError, match=rf"^radius is a {type(value).__name__}; accepted"):
+        as_count(value, name="radius")
+    with pytest.raises(ValueError, match=rf"^reduce is a {type(value).__name__}; accepted"):
+        as_choice(value, ("mean", "sum"), name="reduce")
 
 
 def test_an_exclusive_bound():
