@@ -1,0 +1,2 @@
+from .scene import Scene
+from .shapes import checker, disc, two_colours, wedge
