@@ -84,8 +84,8 @@ def _lattice(column, row, t, seed):
 def soft_shapes(out, place, shapes):
     """Blend shapes over out (rows, w, 3), in order.
 
-    A row of shapes (n, 12) is kind (0 ellipse, 1 box, 2 Gaussian), centre u, v, half-axes (standard deviations) a,
-    b, angle, width of the soft edge, colour (3), opacity, unused. An edge is never narrower than a pixel.
+    A row of shapes (n, 11) is kind (0 ellipse, 1 box, 2 Gaussian), centre u, v, half-axes (standard deviations) a,
+    b, angle, width of the soft edge, colour (3), opacity. An edge is never narrower than a pixel.
     """
     rows, width = out.shape[:2]
     step = place[2]
