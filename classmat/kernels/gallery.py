@@ -42,7 +42,7 @@ def gradient(out, place, start, stop, direction):
 
 @pjit
 def fractal_noise(out, place, frequency, octaves, gain, seed, tint):
-    """Add tint (3,) times fractal value noise in about [-1, 1] to out (rows, w, 3).
+    """Add tint (3,) times fractal gradient noise (Perlin's) in about [-1, 1] to out (rows, w, 3).
 
     frequency (2,) is in cells per unit, of the first octave; each further one doubles it and multiplies the
     amplitude by `gain`. An octave fades out as its cells shrink below four pixels and is gone below two:
@@ -58,17 +58,19 @@ def fractal_noise(out, place, frequency, octaves, gain, seed, tint):
             if strength == 0:
                 break
             row = int(np.floor(v * fv))
-            t = _fade(v * fv - row)
+            t = v * fv - row
             column = -(1 << 60)
-            left = right = 0.0
+            slope_left = slope_right = left = right = 0.0
             for x in range(width):
                 s = ((x + 0.5) * place[2] + place[0]) * fu
                 here = int(np.floor(s))
                 if here != column:
                     column = here
-                    left = _lattice(column, row, t, seed + octave)
-                    right = _lattice(column + 1, row, t, seed + octave)
-                n = strength * (left + _fade(s - column) * (right - left))
+                    slope_left, left = _lattice(column, row, t, seed + octave)
+                    slope_right, right = _lattice(column + 1, row, t, seed + octave)
+                d = s - column
+                a, b = left + d * slope_left, right + (d - 1) * slope_right
+                n = strength * (a + _fade(d) * (b - a))
                 for c in range(3):
                     out[r, x, c] += n * tint[c]
             amplitude, fu, fv = amplitude * gain, fu * 2, fv * 2
@@ -76,8 +78,12 @@ def fractal_noise(out, place, frequency, octaves, gain, seed, tint):
 
 @jit
 def _lattice(column, row, t, seed):
-    above, below = _hash(column, row, seed), _hash(column, row + 1, seed)
-    return 2 * (above + t * (below - above)) - 1
+    """Return what a lattice column gives a row: its share's slope along the row, and its value at the column."""
+    one, two = 2 * np.pi * _hash(column, row, seed), 2 * np.pi * _hash(column, row + 1, seed)
+    f = _fade(t)
+    above, below = np.sin(one) * t, np.sin(two) * (t - 1)
+    # 1.5 brings the usual range of gradient noise, about 0.7, to 1.
+    return 1.5 * (np.cos(one) + f * (np.cos(two) - np.cos(one))), 1.5 * (above + f * (below - above))
 
 
 @pjit
@@ -117,10 +123,13 @@ def _membership(kind, p, q, a, b, soft):
         # Minus its value at the reach of 3.2, so that it ends without a step.
         return max(np.exp(-0.5 * d) - 0.006, 0.0) / 0.994
     if kind == 1:
-        d = max(abs(p) - a, abs(q) - b)
-    else:
-        d = (np.sqrt((p / a) ** 2 + (q / b) ** 2) - 1) * min(a, b)
-    t = min(max(0.5 - d / soft, 0.0), 1.0)
+        return _edge(abs(p) - a, soft) * _edge(abs(q) - b, soft)
+    return _edge((np.sqrt((p / a) ** 2 + (q / b) ** 2) - 1) * min(a, b), soft)
+
+
+@jit
+def _edge(distance, soft):
+    t = min(max(0.5 - distance / soft, 0.0), 1.0)
     return t * t * (3 - 2 * t)
 
 

@@ -21,14 +21,14 @@ def paint_body(painting: Painting, pose: Pose, frame: Frame, rng: np.random.Gene
     width = 0.40 * style.jaw
     # Far enough down for every frame: what is below the border costs nothing.
     floor = 2 * frame.half[1] / style.size + 4
-    neck = [[width, 0.3], [width, 0.85], [width * 1.04, 1.15], [width * 1.5, 1.4], [1.1, 1.75]]
-    half = spline(neck, np.linspace(0, 1, 60))
+    neck = [[width, 0.3], [width, 0.85], [width * 1.03, 1.1], [width * 1.22, 1.3], [0.62, 1.42]]
+    half = np.concatenate([spline(neck, np.linspace(0, 1, 60)), [[0.66, 1.6], [0.5, 2.3]]])
     painting.polygon(pose.body(_mirrored(half)), _neck_skin(pose, seed))
     cloth = cloth_field(pose, style.cloth_colour, style.pattern, seed)
     depth, spread = _NECKLINES[style.clothing]
     wide = rng.uniform(0.94, 1.08)
     shoulder = spline(
-        [[spread, 1.32], [0.8, 1.42], [1.25, 1.56], [1.6, 1.78], [1.8, 2.2], [1.92, 3.0]], np.linspace(0, 1, 120)
+        [[spread, 1.30], [0.8, 1.40], [1.25, 1.56], [1.6, 1.78], [1.8, 2.2], [1.92, 3.0]], np.linspace(0, 1, 120)
     ) * [wide, 1]
     side = np.concatenate([shoulder, [[2.1 * wide, floor], [0, floor]]])
     if style.clothing == "jacket":
@@ -49,7 +49,7 @@ def _neckline(depth: float, spread: float) -> Array:
     t = np.linspace(0, 1, 30)
     round_ = depth < 0.2
     drop = np.sqrt(1 - t**2) if round_ else 1 - t
-    return np.stack([spread * t, 1.32 + (depth + 0.1 if round_ else depth) * drop], 1)
+    return np.stack([spread * t, 1.30 + (depth + 0.1 if round_ else depth) * drop], 1)
 
 
 def _paint_band(painting: Painting, pose: Pose, depth: float, spread: float) -> None:
@@ -97,7 +97,7 @@ def cloth_field(pose: Pose, colour: tuple[float, float, float], pattern: str, se
     dark = 0.25 * base
     folds = np.stack(
         [
-            shape("gaussian", pose.body((x, y)), (0.07 * size, 0.7 * size), dark, angle=a, opacity=0.35)
+            shape("gaussian", pose.body((x, y)), (0.07 * size, 0.7 * size), dark, angle=a, opacity=0.2)
             for x, y, a in ((-1.3, 2.3, 0.25), (1.3, 2.3, -0.25), (-0.8, 2.0, -0.7), (0.85, 2.1, 0.7), (-0.2, 3.0, 0.3))
         ]
         + [shape("gaussian", pose.body((0, 1.5)), (0.6 * size, 0.16 * size), dark, opacity=0.3)]

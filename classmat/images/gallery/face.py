@@ -79,9 +79,9 @@ def face_skin(pose: Pose, seed: int) -> Field:
 def _paint_eye(painting: Painting, pose: Pose, side: float) -> None:
     style = pose.style
     x = np.linspace(-1, 1, 41)
-    opened = 0.062 - 0.012 * max(style.smile, 0)
+    opened = 0.07 - 0.012 * max(style.smile, 0)
     upper, lower = -opened * (1 - np.abs(x) ** 2.4), 0.6 * opened * (1 - x**2)
-    centre, half = np.array([side * 0.3, 0.055]), 0.135
+    centre, half = np.array([side * 0.3, 0.055]), 0.145
 
     def place(points: Array) -> Array:
         points = points * [side, 1]  # the inner corner of both eyes is at x = -1
@@ -92,7 +92,7 @@ def _paint_eye(painting: Painting, pose: Pose, side: float) -> None:
     white = 0.55 * np.array([0.93, 0.90, 0.88]) + 0.38 * np.array(style.skin)
     painting.polygon(place(almond), white)
     gaze = 0.03 * style.turn * side
-    for radius, colour in ((0.066, 0.45 * np.array(style.iris)), (0.056, np.array(style.iris)), (0.026, np.full(3, 0.02))):
+    for radius, colour in ((0.073, 0.45 * np.array(style.iris)), (0.062, np.array(style.iris)), (0.028, np.full(3, 0.02))):
         ring = radius * np.stack([np.cos(2 * np.pi * _unit(49)[:-1]), np.sin(2 * np.pi * _unit(49)[:-1])], 1)
         ring += [gaze, -0.012]
         low = np.interp(ring[:, 0], half * x, upper)
@@ -120,7 +120,8 @@ def _paint_brow(painting: Painting, pose: Pose, frame: Frame, side: float, rng: 
     heading = -0.75 + 1.15 * t + rng.normal(0, 0.15, k)
     angles = np.where(side > 0, heading, np.pi - heading) + pose.style.tilt
     curves = grow(roots, angles, 0.085 * pose.style.size * rng.uniform(0.7, 1.1, k), point_count(frame, 6), bend=0.4 * side)
-    colour = 0.75 * np.array(pose.style.hair_colour) + 0.08 * np.array(pose.style.skin)
+    skin = np.array(pose.style.skin)
+    colour = np.minimum(0.75 * np.array(pose.style.hair_colour) + 0.06 * skin, 0.6 * skin)
     widths = taper(k, curves.shape[1], rng, 0.013 * bold * pose.style.size)
     painting.strokes(curves, widths, tone(colour, curves, rng).clip(0, 1), opacity=0.7)
 
@@ -138,9 +139,9 @@ def _paint_mouth(painting: Painting, pose: Pose) -> None:
     style = pose.style
     lips = np.array(style.lips)
     x = np.linspace(-1, 1, 61)
-    bow = 0.047 * (1 - np.abs(x) ** 1.7) - 0.012 * np.exp(-((x / 0.16) ** 2))
-    full = 0.068 * (1 - np.abs(x) ** 2.2)
-    line = 0.61 - 0.045 * style.smile * x**2 + 0.008 * np.cos(3 * np.pi * x) * (1 - x**2)
+    bow = 0.056 * (1 - np.abs(x) ** 1.7) - 0.012 * np.exp(-((x / 0.16) ** 2))
+    full = 0.082 * (1 - np.abs(x) ** 2.2)
+    line = 0.62 - (0.02 + 0.05 * style.smile) * x**2 + 0.006 * np.cos(3 * np.pi * x) * (1 - x**2)
     half = 0.23 + 0.03 * style.smile
 
     def strip(upper: Array, lower: Array) -> Array:
@@ -149,7 +150,7 @@ def _paint_mouth(painting: Painting, pose: Pose) -> None:
     painting.polygon(strip(line - bow, line), 0.84 * lips, opacity=0.9)
     painting.polygon(strip(line, line + full), lips, opacity=0.85)
     shine = np.minimum(lips * 1.25 + 0.05, 1)
-    gleam = pose.face(np.stack([0.42 * half * x, line + 0.036], 1))
+    gleam = pose.face(np.stack([0.42 * half * x, line + 0.042], 1))
     _line(painting, pose, gleam, 0.026, 1 - x**2, shine, opacity=0.35)
     _line(painting, pose, pose.face(np.stack([1.03 * half * x, line], 1)), 0.014, 1 - 0.6 * x**2, 0.35 * lips, opacity=0.85)
 

@@ -60,7 +60,7 @@ class Hairdo:
             inner = np.array([[0, -0.9], [0.05, 0], [0.08, 0.6 * bottom], [0.1, bottom]])
             outer = np.array([[0.3, -1.0], [0.85, -0.4], [0.95 * wide, 0.4 * bottom], [0.98 * wide, bottom]])
             for side in (-1, 1):
-                self._sheet(painting, inner * [side, 1], outer * [side, 1], 0.28, 0.42, end=0.92)
+                self._sheet(painting, inner * [side, 1], outer * [side, 1], 0.28, 0.42, end=0.8 if kind == "bob" else 0.92)
         elif kind == "curly":
             self._cloud(painting)
 
@@ -86,32 +86,33 @@ class Hairdo:
         return 0.92 + 0.22 * (self.volume - 1) * 2 + 0.14 * self.style.curl
 
     def _parted(self, painting: Painting) -> None:
+        self._cap_mass(painting, 0.95, 0.95 + 0.1 * self.volume, 0.6)
         part, tips, wide = 0.32 * self.style.parting, self._tips(), self._wide()
         hang = 0.86 if self.style.hair_style == "bob" else 1.0
         for side in (-1, 1):
             p = part * side  # seen from this side, the parting lies this far in
             inner = [[p, -0.8], [0.5 * (p + 0.5), -0.71], [0.56, -0.45], [0.665, -0.05], [0.70, 0.45], [0.66, 0.5 + 0.3 * tips]]
             inner += [[0.56 * hang, tips]] if tips > 1.2 else [[0.6 * hang, tips]]
-            top = -1.08 - 0.08 * self.volume
-            outer = [[p, top], [0.5 * (p + 0.72), top + 0.05], [0.78, -0.76], [0.90 * wide, -0.25], [0.98 * wide, 0.4]]
+            top = -1.12 - 0.07 * self.volume
+            outer = [[p - 0.1, top + 0.02], [0.5 * (p + 0.72), top + 0.05], [0.78, -0.76], [0.90 * wide, -0.25], [0.98 * wide, 0.4]]
             outer += [[1.02 * wide, 0.4 + 0.3 * tips], [hang * 1.04 * wide, tips - 0.05]]
             self._sheet(painting, np.array(inner) * [side, 1], np.array(outer) * [side, 1], 0.5, 0.72)
 
     def _sheet(
-        self, painting: Painting, inner: Array, outer: Array, share: float, brightness: float, end: float = 0.9
+        self, painting: Painting, inner: Array, outer: Array, share: float, brightness: float, end: float = 0.84
     ) -> None:
         """Paint a mass between two guides and a share of the strands flowing over it."""
         rng, k = self.rng, int(share * self.style.strands)
         n = self.points
         t = np.linspace(0, 1, 90)
-        a, b = flow(inner, outer, np.array([0.05, 0.9]), np.stack([t * end, t * end]))
-        b[0] = flow(inner, outer, np.array([0.9]), np.zeros((1, 1)))[0, 0]
+        a, b = flow(inner, outer, np.array([0.05, 0.86]), np.stack([t * end, t * end]))
         painting.polygon(self.pose.head(np.concatenate([a, b[::-1]])), self.mass(brightness))
         across = rng.uniform(0, 1, k) ** 0.9
-        across[: k // 8] = rng.uniform(0.88, 1.05, k // 8)  # the edge gets some more
+        edge = k // 6  # thins out beyond the guide
+        across[:edge] = 0.86 + 0.07 * rng.gamma(1.6, 1.0, edge)
         rng.shuffle(across)
         begin = rng.uniform(0, 0.06, k) + 0.55 * rng.beta(0.5, 3, k)
-        stop = rng.uniform(0.82, 1.03, k)
+        stop = 1.04 - 0.26 * rng.beta(1.1, 1.8, k)
         along = begin[:, None] + np.linspace(0, 1, n) * (stop - begin)[:, None]
         curves = flow(inner, outer, across, along)
         groups = np.floor(across * 34 + rng.normal(0, 0.3, k)).astype(np.int64)
@@ -154,10 +155,18 @@ class Hairdo:
         # Over the forehead hair is lifted, not laid on the skin.
         curves = grow(roots, outward + sweep + rng.normal(0, spread, k), lengths, self.points,
                       droop=0.2 if curly else 0.0, bend=rng.normal(0, 0.3, k) + 0.5 * sweep)
+        fringe = depth < 0.1
+        curves[fringe] = self._fringe(roots[fringe], lengths[fringe], sweep[fringe])
         curves = self._styled(curves, around, 40, 0.006 + (0.03 if curly else 0.008) * style.curl, 1.5 + 2 * style.curl)
         self._stroke(painting, curves, 1.0, depth=depth)
         if not curly:
             self._sideburns(painting)
+
+    def _fringe(self, roots: Array, lengths: Array, sweep: Array) -> Array:
+        """Return strands at the hairline, which fall to the side that the hair is combed to."""
+        rng, k = self.rng, len(roots)
+        aside = np.where(sweep > 0, 0.25, np.pi - 0.25) + rng.normal(0, 0.45, k)
+        return grow(roots, aside, 0.75 * lengths, self.points, droop=0.25, bend=rng.normal(0, 0.3, k))
 
     def _sideburns(self, painting: Painting) -> None:
         rng, k = self.rng, 90
@@ -223,9 +232,9 @@ class Hairdo:
         roots = self._cap(around, rng.uniform(0.75, 1.0, k), 1.2 if curly else 1.0)
         outward = np.arctan2(roots[:, 1] + 0.2, roots[:, 0])
         aside = np.sign(roots[:, 0]) * rng.uniform(0.3, 1.3, k)
-        loose = 0.16 if style.hair_style in ("short", "tied") else 0.3
-        curves = grow(roots, outward + aside * 0.8 + rng.normal(0, 0.3, k), loose * rng.gamma(2.5, 0.5, k), self.points,
-                      droop=rng.uniform(0, 0.6, k), bend=rng.normal(0, 0.7, k))
+        loose = 0.13 if style.hair_style in ("short", "tied") else 0.2
+        curves = grow(roots, outward + aside + rng.normal(0, 0.3, k), loose * rng.gamma(2.5, 0.5, k), self.points,
+                      droop=rng.uniform(0.1, 0.8, k), bend=rng.normal(0, 0.9, k))
         curves = wave(curves, rng, 0.01 + 0.03 * style.curl, 1 + 2 * style.curl, unison=0.1)
         self._stroke(painting, curves, 1.05, thin=0.62)
         if style.hair_style in ("long", "bob"):

@@ -163,7 +163,7 @@ def checker(
     seed : int
         Draws the colours, the offset, and the angle unless it is given.
     cell : float
-        Side of a square, in units of the shorter side, at least 0.005.
+        Side of a square, in units of ``sqrt(height * width)``, at least 0.01.
     angle : float, optional
         Rotation in degrees.
 
@@ -184,12 +184,11 @@ def checker(
     True
     """
     height, width, seed = check_size(height, width, seed)
-    cell = as_number(cell, name="cell", low=0.005)
-    rng, frame, painting, front = _setting(height, width, seed)
+    cell = as_number(cell, name="cell", low=0.01)
+    rng, frame, painting, front = _setting(height, width, seed, math.sqrt(height * width))
     offset, drawn = rng.uniform(0, 1, 2), rng.uniform(0, 90)
     turn = math.radians(drawn if angle is None else as_number(angle, name="angle"))
     reach = math.ceil(math.hypot(*frame.half) / cell) + 2
-    # A long image has many cells; those that cannot touch it are dropped before they become polygons.
     i, j = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     corner = np.stack([i, j], -1)[(i + j) % 2 == 0] + offset
     squares = cell * (corner[:, None] + [[0, 0], [1, 0], [1, 1], [0, 1]])
@@ -201,10 +200,12 @@ def checker(
     return painting.render(frame)
 
 
-def _setting(height: int, width: int, seed: int) -> tuple[np.random.Generator, Frame, Painting, Field]:
-    """Return what the shapes share: a generator, a frame whose unit is the shorter side, two gradients."""
+def _setting(
+    height: int, width: int, seed: int, unit: float = 0.0
+) -> tuple[np.random.Generator, Frame, Painting, Field]:
+    """Return what the shapes share: a generator, a frame (its unit: the shorter side), a painting, a gradient."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    frame = Frame(height, width, float(min(height, width)))
+    frame = Frame(height, width, unit or float(min(height, width)))
     front, back = colour_pair(rng)
     front_field, back_field = (_slope(c, rng.uniform(0, 2 * np.pi)) for c in (front, back))
     return rng, frame, Painting(back_field, front_field), front_field

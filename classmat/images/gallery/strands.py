@@ -23,9 +23,13 @@ def spline(control: ArrayLike, t: Array) -> Array:
 
 
 def flow(inner: ArrayLike, outer: ArrayLike, across: Array, along: Array) -> Array:
-    """Return curves (k, n, 2) between two guides: `across` (k,) in [0, 1] of the way, at `along` (k, n) of their length."""
+    """Return curves (k, n, 2) between two guides: `across` (k,) of the way, at `along` (k, n) of their length.
+
+    What is more than 1 across leaves the outer guide gradually: at its beginning all strands are together.
+    """
     a, b = spline(inner, along), spline(outer, along)
-    return a + across[:, None, None] * (b - a)
+    beyond = np.maximum(across - 1, 0)[:, None] * np.minimum(1, 2 * along)
+    return a + (np.minimum(across, 1)[:, None] + beyond)[..., None] * (b - a)
 
 
 def grow(roots: Array, angles: Array, lengths: Array, points: int, *, droop: ArrayLike = 0.0, bend: ArrayLike = 0.0) -> Array:

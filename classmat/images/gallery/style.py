@@ -115,7 +115,7 @@ class PortraitStyle:
         rng = np.random.Generator(np.random.PCG64([seed, 1]))
         style = str(rng.choice(HAIR_STYLES, p=(0.28, 0.17, 0.25, 0.15, 0.15)))
         skin = _between(_SKINS, rng)
-        return cls(**_pose(rng), **_face(rng, skin, style), **_hair(rng, style), **_setting(rng))
+        return cls(**_pose(rng), **_face(rng, skin, style), **_hair(rng, style, skin), **_setting(rng))
 
 
 def _pose(rng: np.random.Generator) -> dict[str, Any]:
@@ -129,23 +129,26 @@ def _pose(rng: np.random.Generator) -> dict[str, Any]:
 
 def _face(rng: np.random.Generator, skin: RGB, hair_style: str) -> dict[str, Any]:
     masculine = rng.uniform() < {"short": 0.75, "curly": 0.45}.get(hair_style, 0.08)
+    dark = sum(skin) < 1.5 and rng.uniform() < 0.9
     red = rng.uniform(0.25, 0.8) * (0.5 if masculine else 1)
     lips = np.array(skin) * (1 - red * np.array([0.12, 0.45, 0.38]))
     return {
         "jaw": float(rng.uniform(1.0, 1.12) if masculine else rng.uniform(0.88, 1.0)),
         "skin": skin,
         "lips": _rgb(lips),
-        "iris": _between(_IRISES, rng),
+        "iris": _between(_IRISES[:2] if dark else _IRISES, rng),
         "smile": float(rng.uniform(-0.2, 1)),
         "stubble": float(rng.uniform(0, 0.7) if masculine else 0),
     }
 
 
-def _hair(rng: np.random.Generator, style: str) -> dict[str, Any]:
+def _hair(rng: np.random.Generator, style: str, skin: RGB) -> dict[str, Any]:
     curl = rng.uniform(0.6, 1) if style == "curly" else rng.beta(1.2, 2)
+    # Dark skin goes mostly with dark hair, as it does in photos; not always, so that a net cannot rely on it.
+    hairs = _HAIRS[:3] if sum(skin) < 1.6 and rng.uniform() < 0.85 else _HAIRS
     return {
         "hair_style": style,
-        "hair_colour": _between(_HAIRS, rng, 0.3),
+        "hair_colour": _between(hairs, rng, 0.3),
         "hair_length": float(rng.uniform(0.75, 1.3)),
         "hair_volume": float(rng.uniform(0.85, 1.25)),
         "curl": float(curl),
