@@ -100,6 +100,7 @@ def _add_edge(edges, tints, e, row, area, tint, low, high):
     if left < 0:  # all of the row lies to its right
         outside = height if right <= 0 else -left * per_column
         area[0] += sign * outside
+        _tint(tint, 0, 1e-6 * outside, tints, e)  # for what comes in from there without crossing an edge
         low, high = 0, max(high, 0)
         if right <= 0:
             return low, high
@@ -118,12 +119,16 @@ def _add_edge(edges, tints, e, row, area, tint, low, high):
         inside = 0.5 * (part_left + part_right) - c
         area[c] += sign * part * (1 - inside)
         area[c + 1] += sign * part * inside
-        weight = part + (part_right - part_left) + 1e-12
-        tint[c, 0] += weight * tints[e, 0]
-        tint[c, 1] += weight * tints[e, 1]
-        tint[c, 2] += weight * tints[e, 2]
-        tint[c, 3] += weight
+        _tint(tint, c, part + (part_right - part_left) + 1e-12, tints, e)
     return min(low, first), max(high, last + 1)
+
+
+@jit
+def _tint(tint, c, weight, tints, e):
+    tint[c, 0] += weight * tints[e, 0]
+    tint[c, 1] += weight * tints[e, 1]
+    tint[c, 2] += weight * tints[e, 2]
+    tint[c, 3] += weight
 
 
 @jit

@@ -120,7 +120,9 @@ class Hairdo:
         curl = self.style.curl
         length = np.hypot(*np.diff(outer, axis=0).T).sum()
         curves = wave(curves, rng, 0.012 + 0.05 * curl**1.3, (0.6 + 1.6 * curl) * length, unison=0.75)
-        self._stroke(painting, curves, 0.9 + 0.1 * (brightness > 0.5), deep=0.75 * (brightness < 0.5), depth=across)
+        # Deep inside it is dark; what stands out of it catches the light.
+        deep = 0.75 * (brightness < 0.5) * (1 - across.clip(0, 1) ** 4)
+        self._stroke(painting, curves, 0.95, deep=deep)
 
     def _cap(self, around: Array, depth: Array, lift: float = 1.0) -> Array:
         """Return points between hairline (depth 0) and silhouette (1); around runs from -1 (left ear) to 1."""
@@ -158,7 +160,7 @@ class Hairdo:
         fringe = depth < 0.1
         curves[fringe] = self._fringe(roots[fringe], lengths[fringe], sweep[fringe])
         curves = self._styled(curves, around, 40, 0.006 + (0.03 if curly else 0.008) * style.curl, 1.5 + 2 * style.curl)
-        self._stroke(painting, curves, 1.0, depth=depth)
+        self._stroke(painting, curves, 1.0)
         if not curly:
             self._sideburns(painting)
 
@@ -191,7 +193,7 @@ class Hairdo:
         curves = grow(radius[:, None] * edge - [0, 0.08], around + rng.normal(0, 0.7, k), lengths, self.points,
                       droop=0.3, bend=rng.normal(0, 0.8, k))
         curves = self._styled(curves, around / np.pi - 1, 60, 0.012 + 0.03 * style.curl, 2 + 2 * style.curl)
-        self._stroke(painting, curves, 0.8, deep=0.35, depth=radius)
+        self._stroke(painting, curves, 0.8, deep=0.35)
 
     def _tied(self, painting: Painting) -> None:
         """Hair drawn back from the hairline to a bun above or behind the crown."""
@@ -209,7 +211,7 @@ class Hairdo:
         drift = around[:, None] * (1 - 0.5 * depth**1.5) + 0.12 * style.parting * depth**2
         curves = self._cap(drift.ravel(), depth.ravel(), 0.98).reshape(k, -1, 2)
         curves = self._styled(curves, around, 70, 0.004 + 0.012 * style.curl, 1 + 2 * style.curl)
-        self._stroke(painting, curves, 1.0, depth=begin)
+        self._stroke(painting, curves, 1.0)
 
     def _bun(self, painting: Painting, centre: Array, size: float) -> None:
         rng, k = self.rng, self.style.strands // 4
@@ -221,7 +223,7 @@ class Hairdo:
         angle = start[:, None] + sweep[:, None] * np.linspace(0, 1, self.points)
         wobble = 1 + 0.12 * rng.normal(size=(k, 1)) * np.sin(angle)
         curves = centre + (radius[:, None] * wobble)[..., None] * np.stack([1.1 * np.cos(angle), 0.85 * np.sin(angle)], -1)
-        self._stroke(painting, curves, 0.95, depth=radius / size)
+        self._stroke(painting, curves, 0.95)
 
     def _flyaways(self, painting: Painting) -> None:
         """Loose strands around the silhouette, and some that have left the sheets."""
@@ -268,17 +270,17 @@ class Hairdo:
         curves: Array,
         brightness: float,
         *,
-        deep: float = 0.0,
-        depth: ArrayLike = 0.5,
+        deep: ArrayLike = 0.0,
         thin: float = 1.0,
     ) -> None:
         """Shade strands given in head coordinates and paint them."""
         k, n = curves.shape[:2]
-        colours = self._lit(curves, tone(brightness * self.colour, curves, self.rng), depth) * (1 - 0.5 * deep)
+        colours = self._lit(curves, tone(brightness * self.colour, curves, self.rng))
+        colours *= 1 - 0.5 * np.broadcast_to(deep, k)[:, None, None]
         widths = taper(k, n, self.rng, thin * self.style.strand_width)
         painting.strokes(self.pose.head(curves), widths, colours.clip(0, 1))
 
-    def _lit(self, curves: Array, colours: Array, depth: ArrayLike) -> Array:
+    def _lit(self, curves: Array, colours: Array) -> Array:
         """Return colours under the portrait's light: a round head, and the sheen where strands face the light."""
         light, c = np.array(self.style.light), self.style.contrast
         x, y = curves[..., 0] / 1.05, (np.minimum(curves[..., 1], 0.1) + 0.1) / 1.15

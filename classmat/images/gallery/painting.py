@@ -11,8 +11,9 @@ from ...kernels import strands as kernels
 from .canvas import Canvas, Field, Frame, flat
 from .scene import Scene, trimap_of
 
-# Enough rows to keep the cores busy, few enough that a strip's work arrays stay small at 50 megapixels.
-_STRIP_PIXELS = 1 << 20
+# Few enough rows that a strip's work arrays stay small and that fields are drawn only where they show; enough to
+# keep the cores busy.
+_STRIP_ROWS = 64
 
 
 @dataclass
@@ -84,9 +85,8 @@ class Painting:
         kept = (h, w, 3) if parts else (0, 0, 3)
         foreground, background = np.empty(kept, np.float32), np.empty(kept, np.float32)
         outlines = self._outlines(frame)
-        rows = max(1, _STRIP_PIXELS // w)
-        for top in range(0, h, rows):
-            strip = slice(top, min(top + rows, h))
+        for top in range(0, h, _STRIP_ROWS):
+            strip = slice(top, min(top + _STRIP_ROWS, h))
             f, b = (x[strip] if parts else np.empty_like(image[strip]) for x in (foreground, background))
             self._paint(frame, top, outlines, alpha[strip], f, b, image[strip])
             if noise > 0:
@@ -105,9 +105,10 @@ class Painting:
     ) -> None:
         edges, tints, owner, fill, opacity = outlines
         starts, entries = _edges_by_row(edges, top, len(alpha))
-        used = np.unique(fill[owner[entries]])
-        fills = np.zeros((len(self._fields), *image.shape) if used.max(initial=-1) >= 0 else (0, 1, 1, 3), np.float32)
-        for k in used[used >= 0]:  # only what occurs in these rows
+        used = np.zeros(len(self._fields) + 1, bool)  # the last one is for outlines without a field, whose index is -1
+        used[fill[owner[entries]]] = True
+        fills = np.empty((len(self._fields), *image.shape), np.float32)
+        for k in np.flatnonzero(used[:-1]):
             _draw(self._fields[k], fills[k], frame, top)
         _draw(self.extension, foreground, frame, top)
         _draw(self.background, background, frame, top)

@@ -66,7 +66,9 @@ def trimap_of(alpha: NDArray[np.float32], radius: int | None = None) -> NDArray[
     full, empty = alpha == 1, alpha == 0
     unknown = ~(full | empty)
     for a, b in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
-        unknown[a] |= (full[a] & empty[b]) | (empty[a] & full[b])
+        step = (full[a] & empty[b]) | (empty[a] & full[b])
+        unknown[a] |= step
+        unknown[b] |= step
     grown = unknown.view(np.uint8)
     for axis in (0, 1):
         size = 2 * min(radius, alpha.shape[axis]) + 1

@@ -154,8 +154,8 @@ def _hair(rng: np.random.Generator, style: str, skin: RGB) -> dict[str, Any]:
         "curl": float(curl),
         "parting": float(np.clip(rng.normal(0, 0.5), -1, 1)),
         "flyaways": int(rng.integers(60, 260)),
-        "strands": int(rng.integers(2400, 3600)),
-        "strand_width": float(rng.uniform(0.0009, 0.0014)),
+        "strands": int(rng.integers(2800, 4200)),
+        "strand_width": float(rng.uniform(0.0006, 0.0012)),
     }
 
 
