@@ -12,17 +12,21 @@ def sample_points(height, width, per_side):
 
 
 def stroke_coverage(centres, half_widths, height, width, per_side=32):
-    """Share of sample points nearer to a polyline than its half-width, which runs linearly between its points."""
+    """Share of points nearer to a polyline than its half-width, which runs linearly between its points."""
     p = sample_points(height, width, per_side)
     covered = np.zeros(p.shape[:3], bool)
     for a, b, ra, rb in zip(centres[:-1], centres[1:], half_widths[:-1], half_widths[1:], strict=True):
         d = b - a
-        t = (p - a) @ d / (d @ d)
-        distance = np.hypot(*np.moveaxis(p - (a + t.clip(0, 1)[..., None] * d), -1, 0))
-        # Butt ends at the ends of the stroke; round joints between its pieces.
-        low = 0 if a is centres[0] else -np.inf
-        high = 1 if b is centres[-1] else np.inf
-        covered |= (distance < ra + t.clip(0, 1) * (rb - ra)) & (t >= low) & (t <= high)
+        t = ((p - a) @ d / (d @ d)).clip(0, 1)
+        distance = np.hypot(*np.moveaxis(p - (a + t[..., None] * d), -1, 0))
+        covered |= distance < ra + t * (rb - ra)
+    # Joints are round, but ends are cut straight across.
+    for end, inward, radius in (
+        (centres[0], centres[1] - centres[0], half_widths[0]),
+        (centres[-1], centres[-2] - centres[-1], half_widths[-1]),
+    ):
+        near = np.hypot(*np.moveaxis(p - end, -1, 0)) < 2 * radius
+        covered &= ~(near & ((p - end) @ inward < 0))
     return covered.mean(axis=2)
 
 

@@ -1,7 +1,7 @@
-"""Colour fields that the gallery paints with: gradients, noise, soft shapes, stripes, shading, sensor noise.
+"""Colour fields that the gallery paints with: gradients, noise, soft shapes, stripes, shading, grain.
 
-Fields live in the plane, not on the grid: pixel (r, x) is the point ((x + 1/2) step + u0, (r + 1/2) step + v0)
-with place = (u0, v0, step), so that a scene at twice the size is the same scene in more detail. All random
+Fields live in the plane, not on the grid: pixel (r, x) is at ((x + 1/2) step + u0, (r + 1/2) step + v0) with
+place = (u0, v0, step), so that a scene at twice the size is the same scene in more detail. All random
 numbers are hashes of a counter: no state, hence no dependence on the order of rows.
 """
 
@@ -78,7 +78,7 @@ def fractal_noise(out, place, frequency, octaves, gain, seed, tint):
 
 @jit
 def _lattice(column, row, t, seed):
-    """Return what a lattice column gives a row: its share's slope along the row, and its value at the column."""
+    """Return what a lattice column gives a row: its slope along the row, and its value at the column."""
     one, two = 2 * np.pi * _hash(column, row, seed), 2 * np.pi * _hash(column, row + 1, seed)
     f = _fade(t)
     above, below = np.sin(one) * t, np.sin(two) * (t - 1)
@@ -90,8 +90,8 @@ def _lattice(column, row, t, seed):
 def soft_shapes(out, place, shapes):
     """Blend shapes over out (rows, w, 3), in order.
 
-    A row of shapes (n, 11) is kind (0 ellipse, 1 box, 2 Gaussian), centre u, v, half-axes (standard deviations) a,
-    b, angle, width of the soft edge, colour (3), opacity. An edge is never narrower than a pixel.
+    A row of shapes (n, 11) is kind (0 ellipse, 1 box, 2 Gaussian), centre u, v, half-axes (deviations) a, b,
+    angle, width of the soft edge, colour (3), opacity. An edge is never narrower than a pixel.
     """
     rows, width = out.shape[:2]
     step = place[2]
@@ -135,7 +135,7 @@ def _edge(distance, soft):
 
 @pjit
 def stripes(out, place, direction, duty, soft, colour, opacity):
-    """Blend stripes over out (rows, w, 3): where p . direction modulo 1 < duty, with edges `soft` periods wide."""
+    """Blend stripes over out (rows, w, 3): p . direction modulo 1 < duty, with edges `soft` periods wide."""
     rows, width = out.shape[:2]
     pixel = place[2] * np.hypot(direction[0], direction[1])  # periods per pixel
     edge = max(soft, pixel)
@@ -157,8 +157,8 @@ def stripes(out, place, direction, duty, soft, colour, opacity):
 def round_shading(out, place, body, light, dark, bright):
     """Multiply out (rows, w, 3) by the shading of an ellipsoid under a directional light.
 
-    body is (centre u, v, half-axes a, b, angle), light a unit vector (u, v, towards the viewer); the factor goes
-    from dark (turned away) to bright (turned to the light). Outside of the ellipsoid its rim continues.
+    body is (centre u, v, half-axes a, b, angle), light a unit vector (u, v, towards the viewer); the factor
+    goes from dark (turned away) to bright (turned to the light). Outside of the ellipsoid its rim continues.
     """
     rows, width = out.shape[:2]
     cos, sin = np.cos(body[4]), np.sin(body[4])

@@ -1,4 +1,4 @@
-"""Exact area coverage of closed outlines, painted one over the other: how the gallery draws hair and everything else.
+"""Exact area coverage of closed outlines, painted one over the other: how the gallery draws everything.
 
 An outline is a list of directed edges. For a pixel row, the signed area to the right of an edge, summed over
 all edges, is the covered area (Green's theorem); kept as differences along the row, an edge costs only the
@@ -11,7 +11,7 @@ import numpy as np
 
 from ._jit import jit, pjit, prange
 
-# Rounding leaves about 1e-13 in pixels that no outline touches; they must be exactly 0, and full ones exactly 1.
+# Rounding leaves about 1e-13 in untouched pixels; they must be exactly 0, and full ones exactly 1.
 _SNAP = 1e-9
 
 
@@ -27,7 +27,7 @@ def count_edges(edges, first_row, counts):
 
 @jit
 def list_edges(edges, first_row, cursor, entries):
-    """Write each row's edges behind each other; `cursor` holds where each row begins and is moved to its end."""
+    """List each row's edges; `cursor` holds where each row begins and is moved to its end."""
     rows = cursor.shape[0]
     for e in range(edges.shape[0]):
         low, high = _rows_of(edges, e, first_row, rows)
@@ -47,11 +47,25 @@ def _rows_of(edges, e, first_row, rows):
 
 
 @pjit
-def paint(edges, tints, owner, fill, opacity, starts, entries, first_row, fills, alpha, foreground, background, image):
+def paint(
+    edges,
+    tints,
+    owner,
+    fill,
+    opacity,
+    starts,
+    entries,
+    first_row,
+    fills,
+    alpha,
+    foreground,
+    background,
+    image,
+):
     """Paint outlines in order, back to front, over the background of a strip of rows.
 
-    edges (m, 4), tints (m, 3) and owner (m,), the outline of each edge, ascending; fill (n,) and opacity (n,) of
-    each outline: a fill of -1 takes the tints of the edges, k >= 0 the colours fills[k] (rows, w, 3).
+    edges (m, 4), tints (m, 3) and owner (m,), the outline of each edge, ascending; fill (n,) and opacity (n,)
+    of each outline: a fill of -1 takes the tints of the edges, k >= 0 the colours fills[k] (rows, w, 3).
     starts (rows + 1,) and entries list the edges of each row. `foreground` holds on entry the colour it has
     where nothing is painted. Written: alpha (rows, w), foreground and image (rows, w, 3).
     """
@@ -78,7 +92,9 @@ def paint(edges, tints, owner, fill, opacity, starts, entries, first_row, fills,
                 if covered > 0:
                     foreground[r, x, c] = min(max(mix[x, c] / covered, 0.0), 1.0)
                 # From the rounded parts, so that the compositing equation holds for what the caller gets.
-                image[r, x, c] = a * np.float64(foreground[r, x, c]) + (1 - a) * np.float64(background[r, x, c])
+                image[r, x, c] = a * np.float64(foreground[r, x, c]) + (1 - a) * np.float64(
+                    background[r, x, c]
+                )
 
 
 @jit

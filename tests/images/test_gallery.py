@@ -1,4 +1,4 @@
-"""Scenes: the compositing equation, exact areas, one scene per seed at any size and on any number of threads."""
+"""Scenes: the compositing equation, exact areas, one scene per seed at any size and number of threads."""
 
 import dataclasses
 
@@ -146,13 +146,15 @@ class TestAreas:
             assert len(np.unique(part.reshape(-1, 3), axis=0)) == 1
 
     def test_half_plane(self):
-        # A half-plane and its complement cover everything; so do the coverage of a cut square and of the rest.
+        # The two parts of a cut square cover everything together.
         cut = np.array([[-9.0, 3.3], [40, 17.9]])
         above = gallery.coverage(np.concatenate([cut, [[40, -9], [-9, -9]]]), 20, 30)
         below = gallery.coverage(np.concatenate([cut, [[40, 40], [-9, 40]]]), 20, 30)
         np.testing.assert_allclose(above + below, 1, atol=1e-7)
         slope = 14.6 / 49
-        height = 3.3 + slope * (np.arange(31.0) + 9)  # of the cut at the pixels' left borders; it stays inside
+        height = 3.3 + slope * (
+            np.arange(31.0) + 9
+        )  # of the cut at the pixels' left borders; it stays inside
         np.testing.assert_allclose(above.sum(axis=0), (height[1:] + height[:-1]) / 2, rtol=1e-6)
 
     def test_checker_has_half_of_every_period(self):
@@ -171,7 +173,6 @@ class TestAreas:
         rng = np.random.default_rng(seed)
         angles = np.sort(rng.uniform(0, 2 * np.pi, 9))
         star = rng.uniform(1, 12, (9, 1)) * np.stack([np.cos(angles), np.sin(angles)], 1) + [9.3, 7.7]
-        # A pixel is counted wrong by about the length of the outline in it, times the distance of samples.
         exact, counted = gallery.coverage(star, 15, 18), naive.polygon_coverage(star, 15, 18)
         assert np.abs(exact - counted).max() < 0.04
         assert np.abs(exact - counted).mean() < 1e-3
@@ -221,7 +222,9 @@ class TestPainting:
         alpha = np.zeros((9, 9), np.float32)
         alpha[4, 4] = 0.5
         assert np.count_nonzero(gallery.trimap_of(alpha, 2)) == 25
-        alpha[4, 4] = 1  # no fraction, but an edge that runs along the grid: the pixel, its neighbours, and around
+        alpha[4, 4] = (
+            1  # no fraction, but an edge that runs along the grid: the pixel, its neighbours, and around
+        )
         assert np.count_nonzero(gallery.trimap_of(alpha, 0) == 128) == 5
 
 
@@ -230,7 +233,10 @@ class TestPortrait:
     @pytest.mark.parametrize("extra", range(4))
     def test_every_style_keeps_the_contract(self, kind, extra):
         style = dataclasses.replace(
-            gallery.PortraitStyle.draw(extra), hair_style=kind, clothing=CLOTHING[extra], pattern=PATTERNS[extra]
+            gallery.PortraitStyle.draw(extra),
+            hair_style=kind,
+            clothing=CLOTHING[extra],
+            pattern=PATTERNS[extra],
         )
         check_contract(gallery.portrait(90, 70, seed=9, style=style, background=BACKGROUNDS[extra]), 90, 70)
 
@@ -238,7 +244,7 @@ class TestPortrait:
         for seed in range(4):
             small, large = (gallery.portrait(h, h * 3 // 4, seed=seed) for h in (240, 480))
             error = np.abs(halved(large.alpha) - small.alpha)
-            # Not zero: overlapping strands compose within a pixel, and four pixels know more of who covers whom.
+            # Not zero: strands compose within a pixel, and four pixels know more of who covers whom.
             assert error.mean() < 2e-3
             colours = np.stack([halved(large.image[..., c]) for c in range(3)], -1)
             assert np.abs(colours - small.image).mean() < 0.02

@@ -1,7 +1,7 @@
 """Scenes with exactly known alpha, foreground and background, at any size and seed.
 
-`two_colours`, `disc`, `wedge`, `checker`, `hair` and `portrait` return a `Scene`. All are painted from outlines
-whose coverage of each pixel is the exact area, never sampled.
+`two_colours`, `disc`, `wedge`, `checker`, `hair` and `portrait` return a `Scene`. All are painted from
+outlines whose coverage of each pixel is the exact area, never sampled.
 """
 
 from .painting import coverage

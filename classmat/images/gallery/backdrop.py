@@ -16,7 +16,9 @@ def backdrop(style: PortraitStyle, frame: Frame, rng: np.random.Generator) -> Fi
     turn = rng.uniform(0, 2 * np.pi)
     direction = 0.55 * np.array([np.cos(turn), np.sin(turn)])
     tables = {"blur": _bokeh, "clutter": _clutter}
-    things = tables[style.background](style, rng) if style.background in tables else _distractors(style, rng, 0.05)
+    things = (
+        tables[style.background](style, rng) if style.background in tables else _distractors(style, rng, 0.05)
+    )
     grain = {"gradient": 0.008, "blur": 0.0, "texture": 0.06, "clutter": 0.03}[style.background]
 
     def field(canvas: Canvas) -> Canvas:
@@ -39,11 +41,30 @@ def _bokeh(style: PortraitStyle, rng: np.random.Generator) -> Array:
     for _ in range(int(rng.integers(5, 12))):
         colour = _tint(style, rng, 0.35)
         axes = rng.uniform(0.03, 0.2), rng.uniform(0.05, 0.4)
-        rows.append(shape("box", _spot(rng), axes, colour, angle=rng.normal(0, 0.04), soft=rng.uniform(0.05, 0.12), opacity=0.7))
+        rows.append(
+            shape(
+                "box",
+                _spot(rng),
+                axes,
+                colour,
+                angle=rng.normal(0, 0.04),
+                soft=rng.uniform(0.05, 0.12),
+                opacity=0.7,
+            )
+        )
     for _ in range(int(rng.integers(6, 22))):
         radius = rng.uniform(0.012, 0.05)
         colour = 1 - 0.5 * (1 - _tint(style, rng, 0.2))
-        rows.append(shape("ellipse", _spot(rng), (radius, radius), colour, soft=0.35 * radius, opacity=rng.uniform(0.15, 0.5)))
+        rows.append(
+            shape(
+                "ellipse",
+                _spot(rng),
+                (radius, radius),
+                colour,
+                soft=0.35 * radius,
+                opacity=rng.uniform(0.15, 0.5),
+            )
+        )
     rows += list(_distractors(style, rng, 0.06))
     return np.stack(rows)
 
@@ -56,7 +77,9 @@ def _clutter(style: PortraitStyle, rng: np.random.Generator) -> Array:
         upright = rng.uniform() < 0.6
         angle = rng.normal(0, 0.03) if upright else rng.uniform(0, np.pi)
         axes = rng.uniform(0.015, 0.16), rng.uniform(0.015, 0.16)
-        rows.append(shape(kind, _spot(rng), axes, _tint(style, rng, 0.5), angle=angle, soft=rng.uniform(0, 0.006)))
+        rows.append(
+            shape(kind, _spot(rng), axes, _tint(style, rng, 0.5), angle=angle, soft=rng.uniform(0, 0.006))
+        )
     for _ in range(int(rng.integers(0, 25))):
         axes = rng.uniform(0.05, 0.3), rng.uniform(0.0008, 0.004)
         colour = rng.uniform(0.2, 0.6) * _tint(style, rng, 0.4)
@@ -72,7 +95,9 @@ def _distractors(style: PortraitStyle, rng: np.random.Generator, soft: float) ->
         kind = "box" if rng.uniform() < 0.4 else "ellipse"
         axes = rng.uniform(0.03, 0.14), rng.uniform(0.03, 0.2)
         colour = np.clip(np.array(colours[i % 4]) * rng.uniform(0.8, 1.3), 0, 1)
-        rows.append(shape(kind, _spot(rng, 0.4), axes, colour, angle=rng.normal(0, 0.4), soft=soft, opacity=0.85))
+        rows.append(
+            shape(kind, _spot(rng, 0.4), axes, colour, angle=rng.normal(0, 0.4), soft=soft, opacity=0.85)
+        )
     return np.stack(rows) if rows else np.zeros((0, 11))
 
 

@@ -1,6 +1,6 @@
-"""Colours as functions of the plane: a field is a function that draws on a canvas, whatever its resolution."""
+"""Colours as functions of the plane: a field is a function that draws on a canvas of any resolution."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,7 @@ class Frame:
         return np.array([self.width, self.height]) / (2 * self.unit)
 
     def to_pixels(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return points (..., 2), or edges (..., 4), in pixels; pixel (y, x) covers [x, x + 1] x [y, y + 1]."""
+        """Return points (..., 2) or edges (..., 4) in pixels; pixel (y, x) is [x, x + 1] x [y, y + 1]."""
         centre = np.tile(np.array([self.width, self.height]) / 2, points.shape[-1] // 2)
         return points * self.unit + centre
 
@@ -63,7 +63,7 @@ class Canvas:
         self.out[...] = np.asarray(colour, np.float32)
         return self
 
-    def gradient(self, start: Colour, stop: Colour, begin: Sequence[float], end: Sequence[float]) -> "Canvas":
+    def gradient(self, start: Colour, stop: Colour, begin: ArrayLike, end: ArrayLike) -> "Canvas":
         """From `start` at the point `begin` smoothly to `stop` at `end`, constant beyond."""
         p, q = np.asarray(begin, float), np.asarray(end, float)
         d = (q - p) / ((q - p) @ (q - p))
@@ -105,7 +105,7 @@ class Canvas:
         kernels.stripes(self.out, self.place, direction, duty, soft, _vector(colour), opacity)
         return self
 
-    def shade(self, body: Sequence[float], light: ArrayLike, dark: float, bright: float) -> "Canvas":
+    def shade(self, body: ArrayLike, light: ArrayLike, dark: float, bright: float) -> "Canvas":
         """Multiply by the shading of an ellipsoid (u, v, a, b, angle), from `dark` to `bright`."""
         kernels.round_shading(self.out, self.place, _vector(body), _vector(light), dark, bright)
         return self
@@ -115,7 +115,7 @@ Field = Callable[[Canvas], object]
 
 
 def flat(colour: Colour) -> Field:
-    """A field of one colour."""
+    """Return a field of one colour."""
     return lambda canvas: canvas.fill(colour)
 
 
@@ -124,16 +124,16 @@ _KINDS = {"ellipse": 0.0, "box": 1.0, "gaussian": 2.0}
 
 def shape(
     kind: str,
-    centre: Sequence[float],
-    axes: Sequence[float],
+    centre: ArrayLike,
+    axes: ArrayLike,
     colour: Colour,
     *,
     angle: float = 0.0,
     soft: float = 0.0,
     opacity: float = 1.0,
 ) -> NDArray[np.float64]:
-    """Return one row for `Canvas.shapes`: half-axes (a Gaussian's standard deviations), soft edge in units."""
-    return np.array([_KINDS[kind], *centre, *axes, angle, soft, *_vector(colour), opacity])
+    """Return one row for `Canvas.shapes`: half-axes (a Gaussian's deviations) and soft edge in units."""
+    return np.array([_KINDS[kind], *_vector(centre), *_vector(axes), angle, soft, *_vector(colour), opacity])
 
 
 def _vector(values: ArrayLike) -> NDArray[np.float64]:

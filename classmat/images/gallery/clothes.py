@@ -28,12 +28,18 @@ def paint_body(painting: Painting, pose: Pose, frame: Frame, rng: np.random.Gene
     depth, spread = _NECKLINES[style.clothing]
     wide = rng.uniform(0.94, 1.08)
     shoulder = spline(
-        [[spread, 1.30], [0.8, 1.40], [1.25, 1.56], [1.6, 1.78], [1.8, 2.2], [1.92, 3.0]], np.linspace(0, 1, 120)
+        [[spread, 1.30], [0.8, 1.40], [1.25, 1.56], [1.6, 1.78], [1.8, 2.2], [1.92, 3.0]],
+        np.linspace(0, 1, 120),
     ) * [wide, 1]
     side = np.concatenate([shoulder, [[2.1 * wide, floor], [0, floor]]])
     if style.clothing == "jacket":
         under = cloth_field(pose, style.cloth_accent, "plain", seed + 50)
-        painting.polygon(pose.body(_mirrored(np.concatenate([_neckline(0.1, 0.5), [[1.2, 1.6], [0.9, floor], [0, floor]]]))), under)
+        painting.polygon(
+            pose.body(
+                _mirrored(np.concatenate([_neckline(0.1, 0.5), [[1.2, 1.6], [0.9, floor], [0, floor]]]))
+            ),
+            under,
+        )
         _paint_jacket(painting, pose, side, floor, cloth)
         return cloth
     painting.polygon(pose.body(_mirrored(np.concatenate([_neckline(depth, spread), side]))), cloth)
@@ -64,8 +70,11 @@ def _paint_collar(painting: Painting, pose: Pose, depth: float, floor: float) ->
     colour = np.minimum(0.93 * np.array(pose.style.cloth_colour) + 0.05, 1)
     dark = 0.5 * colour
     for side in (-1, 1):
-        wing = np.array([[0.02, 1.34 + depth], [0.33, 1.16], [0.47, 1.24], [0.56, 1.62], [0.26, 1.9]]) * [side, 1]
-        under = wing + [0.02 * side, 0.03]
+        wing = np.array([[0.02, 1.34 + depth], [0.33, 1.16], [0.47, 1.24], [0.56, 1.62], [0.26, 1.9]]) * [
+            side,
+            1,
+        ]
+        under = wing + np.array([0.02 * side, 0.03])
         painting.polygon(pose.body(under), dark, opacity=0.6)
         painting.polygon(pose.body(wing), colour)
     seam = pose.body(np.array([[0.06, 1.34 + depth], [0.06, floor]]))
@@ -80,10 +89,12 @@ def _paint_collar(painting: Painting, pose: Pose, depth: float, floor: float) ->
 def _paint_jacket(painting: Painting, pose: Pose, side: Array, floor: float, cloth: Field) -> None:
     colour = np.array(pose.style.cloth_colour)
     front = np.concatenate([side[:-1], [[0.12, floor], [0.12, 3.2], [0.3, 2.5]]])
-    lapel = np.array([[0.36, 1.2], [0.6, 1.28], [0.84, 1.75], [0.66, 1.86], [0.72, 1.96], [0.3, 2.75], [0.2, 2.9]])
+    lapel = np.array(
+        [[0.36, 1.2], [0.6, 1.28], [0.84, 1.75], [0.66, 1.86], [0.72, 1.96], [0.3, 2.75], [0.2, 2.9]]
+    )
     for s in (-1, 1):
         painting.polygon(pose.body(front * [s, 1]), cloth)
-        painting.polygon(pose.body((lapel + [0.03, 0.03]) * [s, 1]), 0.35 * colour, opacity=0.5)
+        painting.polygon(pose.body((lapel + 0.03) * [s, 1]), 0.35 * colour, opacity=0.5)
         painting.polygon(pose.body(lapel * [s, 1]), np.minimum(1.08 * colour + 0.02, 1))
 
 
@@ -98,7 +109,13 @@ def cloth_field(pose: Pose, colour: tuple[float, float, float], pattern: str, se
     folds = np.stack(
         [
             shape("gaussian", pose.body((x, y)), (0.07 * size, 0.7 * size), dark, angle=a, opacity=0.2)
-            for x, y, a in ((-1.3, 2.3, 0.25), (1.3, 2.3, -0.25), (-0.8, 2.0, -0.7), (0.85, 2.1, 0.7), (-0.2, 3.0, 0.3))
+            for x, y, a in (
+                (-1.3, 2.3, 0.25),
+                (1.3, 2.3, -0.25),
+                (-0.8, 2.0, -0.7),
+                (0.85, 2.1, 0.7),
+                (-0.2, 3.0, 0.3),
+            )
         ]
         + [shape("gaussian", pose.body((0, 1.5)), (0.6 * size, 0.16 * size), dark, opacity=0.3)]
     )
@@ -112,7 +129,9 @@ def cloth_field(pose: Pose, colour: tuple[float, float, float], pattern: str, se
         if pattern == "knit":
             canvas.stripes(0.55 * base, 0.06 * size, 0, duty=0.3, soft=0.5, opacity=0.7)
             canvas.stripes(0.75 * base, 0.035 * size, np.pi / 2, duty=0.4, soft=0.6, opacity=0.5)
-        canvas.shapes(folds).shade((u, v, 2.4 * size, 1.8 * size, 0), style.light, 1 - 0.6 * style.contrast, 1.12)
+        canvas.shapes(folds).shade(
+            (u, v, 2.4 * size, 1.8 * size, 0), style.light, 1 - 0.6 * style.contrast, 1.12
+        )
         canvas.noise(0.07 * base, (5, 2.5), seed).noise(0.10 * base + 0.01, 90, seed + 7, octaves=3, gain=0.7)
         return canvas
 
@@ -127,8 +146,22 @@ def _neck_skin(pose: Pose, seed: int) -> Field:
     under_chin = np.stack(
         [
             shape("gaussian", pose.head((0, 0.95)), (0.75 * size, 0.28 * size), shadow, opacity=0.85),
-            shape("gaussian", pose.body((0.13, 1.45)), (0.2 * size, 0.03 * size), shadow, angle=-0.25, opacity=0.3),
-            shape("gaussian", pose.body((-0.13, 1.45)), (0.2 * size, 0.03 * size), shadow, angle=0.25, opacity=0.3),
+            shape(
+                "gaussian",
+                pose.body((0.13, 1.45)),
+                (0.2 * size, 0.03 * size),
+                shadow,
+                angle=-0.25,
+                opacity=0.3,
+            ),
+            shape(
+                "gaussian",
+                pose.body((-0.13, 1.45)),
+                (0.2 * size, 0.03 * size),
+                shadow,
+                angle=0.25,
+                opacity=0.3,
+            ),
         ]
     )
     body = (*pose.body((0, 1.2)), 0.6 * size, 2 * size, 0.0)

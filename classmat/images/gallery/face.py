@@ -15,7 +15,9 @@ _SIDES = (-1.0, 1.0)
 def paint_head(painting: Painting, pose: Pose, frame: Frame, rng: np.random.Generator) -> None:
     """Paint ears, head, eyes, brows, nose and mouth."""
     skin = face_skin(pose, int(rng.integers(1 << 30)))
-    ear = spline([[0.68, -0.05], [0.79, -0.12], [0.835, 0.02], [0.80, 0.24], [0.72, 0.34], [0.66, 0.3]], _unit(40))
+    ear = spline(
+        [[0.68, -0.05], [0.79, -0.12], [0.835, 0.02], [0.80, 0.24], [0.72, 0.34], [0.66, 0.3]], _unit(40)
+    )
     for side in _SIDES:
         painting.polygon(pose.head(ear * [side, 1]), skin)
     painting.polygon(pose.head(pose.outline()), skin)
@@ -92,14 +94,24 @@ def _paint_eye(painting: Painting, pose: Pose, side: float) -> None:
     white = 0.55 * np.array([0.93, 0.90, 0.88]) + 0.38 * np.array(style.skin)
     painting.polygon(place(almond), white)
     gaze = 0.03 * style.turn * side
-    for radius, colour in ((0.073, 0.45 * np.array(style.iris)), (0.062, np.array(style.iris)), (0.028, np.full(3, 0.02))):
+    for radius, colour in (
+        (0.073, 0.45 * np.array(style.iris)),
+        (0.062, np.array(style.iris)),
+        (0.028, np.full(3, 0.02)),
+    ):
         ring = radius * np.stack([np.cos(2 * np.pi * _unit(49)[:-1]), np.sin(2 * np.pi * _unit(49)[:-1])], 1)
         ring += [gaze, -0.012]
         low = np.interp(ring[:, 0], half * x, upper)
         ring[:, 1] = np.clip(ring[:, 1], low, np.interp(ring[:, 0], half * x, lower))
         painting.polygon(place(ring), colour)
-    glint = place(np.array([[gaze, -0.012]])) + 0.022 * style.size * np.sign(style.light[0]) * np.array([1, 0])
-    spot = 0.013 * style.size * np.stack([np.cos(2 * np.pi * _unit(25)[:-1]), np.sin(2 * np.pi * _unit(25)[:-1])], 1)
+    glint = place(np.array([[gaze, -0.012]])) + 0.022 * style.size * np.sign(style.light[0]) * np.array(
+        [1, 0]
+    )
+    spot = (
+        0.013
+        * style.size
+        * np.stack([np.cos(2 * np.pi * _unit(25)[:-1]), np.sin(2 * np.pi * _unit(25)[:-1])], 1)
+    )
     painting.polygon(glint + spot - [0, 0.018 * style.size], (0.96, 0.96, 0.96), opacity=0.85)
     lash = np.array(style.skin) * 0.12
     lid = np.array(style.skin) * (0.5, 0.38, 0.34)
@@ -107,7 +119,15 @@ def _paint_eye(painting: Painting, pose: Pose, side: float) -> None:
     _line(painting, pose, place(top), 0.019, 1 - 0.8 * (0.5 - 0.5 * x), lash)
     crease = np.stack([half * 1.02 * x, upper - 0.04 - 0.008 * x], 1)
     _line(painting, pose, place(crease), 0.011, 1 - x**2, lid, opacity=0.6)
-    _line(painting, pose, place(np.stack([half * x, lower], 1)), 0.008, 0.3 + 0.7 * (0.5 + 0.5 * x), lid, opacity=0.5)
+    _line(
+        painting,
+        pose,
+        place(np.stack([half * x, lower], 1)),
+        0.008,
+        0.3 + 0.7 * (0.5 + 0.5 * x),
+        lid,
+        opacity=0.5,
+    )
 
 
 def _paint_brow(painting: Painting, pose: Pose, frame: Frame, side: float, rng: np.random.Generator) -> None:
@@ -119,7 +139,13 @@ def _paint_brow(painting: Painting, pose: Pose, frame: Frame, side: float, rng: 
     roots = pose.face(spine * [side, 1])
     heading = -0.75 + 1.15 * t + rng.normal(0, 0.15, k)
     angles = np.where(side > 0, heading, np.pi - heading) + pose.style.tilt
-    curves = grow(roots, angles, 0.085 * pose.style.size * rng.uniform(0.7, 1.1, k), point_count(frame, 6), bend=0.4 * side)
+    curves = grow(
+        roots,
+        angles,
+        0.085 * pose.style.size * rng.uniform(0.7, 1.1, k),
+        point_count(frame, 6),
+        bend=0.4 * side,
+    )
     skin = np.array(pose.style.skin)
     colour = np.minimum(0.75 * np.array(pose.style.hair_colour) + 0.06 * skin, 0.6 * skin)
     widths = taper(k, curves.shape[1], rng, 0.013 * bold * pose.style.size)
@@ -145,18 +171,34 @@ def _paint_mouth(painting: Painting, pose: Pose) -> None:
     half = 0.23 + 0.03 * style.smile
 
     def strip(upper: Array, lower: Array) -> Array:
-        return pose.face(np.concatenate([np.stack([half * x, upper], 1), np.stack([half * x, lower], 1)[-2:0:-1]]))
+        return pose.face(
+            np.concatenate([np.stack([half * x, upper], 1), np.stack([half * x, lower], 1)[-2:0:-1]])
+        )
 
     painting.polygon(strip(line - bow, line), 0.84 * lips, opacity=0.9)
     painting.polygon(strip(line, line + full), lips, opacity=0.85)
     shine = np.minimum(lips * 1.25 + 0.05, 1)
     gleam = pose.face(np.stack([0.42 * half * x, line + 0.042], 1))
     _line(painting, pose, gleam, 0.026, 1 - x**2, shine, opacity=0.35)
-    _line(painting, pose, pose.face(np.stack([1.03 * half * x, line], 1)), 0.014, 1 - 0.6 * x**2, 0.35 * lips, opacity=0.85)
+    _line(
+        painting,
+        pose,
+        pose.face(np.stack([1.03 * half * x, line], 1)),
+        0.014,
+        1 - 0.6 * x**2,
+        0.35 * lips,
+        opacity=0.85,
+    )
 
 
 def _line(
-    painting: Painting, pose: Pose, points: Array, width: float, profile: Array, colour: Array, opacity: float = 1.0
+    painting: Painting,
+    pose: Pose,
+    points: Array,
+    width: float,
+    profile: Array,
+    colour: Array,
+    opacity: float = 1.0,
 ) -> None:
     half = 0.5 * width * pose.style.size * np.asarray(profile)
     painting.strokes(points[None], half[None], np.broadcast_to(colour, (1, len(points), 3)), opacity=opacity)

@@ -60,7 +60,14 @@ class Hairdo:
             inner = np.array([[0, -0.9], [0.05, 0], [0.08, 0.6 * bottom], [0.1, bottom]])
             outer = np.array([[0.3, -1.0], [0.85, -0.4], [0.95 * wide, 0.4 * bottom], [0.98 * wide, bottom]])
             for side in (-1, 1):
-                self._sheet(painting, inner * [side, 1], outer * [side, 1], 0.28, 0.42, end=0.8 if kind == "bob" else 0.92)
+                self._sheet(
+                    painting,
+                    inner * [side, 1],
+                    outer * [side, 1],
+                    0.28,
+                    0.42,
+                    end=0.8 if kind == "bob" else 0.92,
+                )
         elif kind == "curly":
             self._cloud(painting)
 
@@ -91,15 +98,34 @@ class Hairdo:
         hang = 0.86 if self.style.hair_style == "bob" else 1.0
         for side in (-1, 1):
             p = part * side  # seen from this side, the parting lies this far in
-            inner = [[p, -0.8], [0.5 * (p + 0.5), -0.71], [0.56, -0.45], [0.665, -0.05], [0.70, 0.45], [0.66, 0.5 + 0.3 * tips]]
+            inner = [
+                [p, -0.8],
+                [0.5 * (p + 0.5), -0.71],
+                [0.56, -0.45],
+                [0.665, -0.05],
+                [0.70, 0.45],
+                [0.66, 0.5 + 0.3 * tips],
+            ]
             inner += [[0.56 * hang, tips]] if tips > 1.2 else [[0.6 * hang, tips]]
             top = -1.12 - 0.07 * self.volume
-            outer = [[p - 0.1, top + 0.02], [0.5 * (p + 0.72), top + 0.05], [0.78, -0.76], [0.90 * wide, -0.25], [0.98 * wide, 0.4]]
+            outer = [
+                [p - 0.1, top + 0.02],
+                [0.5 * (p + 0.72), top + 0.05],
+                [0.78, -0.76],
+                [0.90 * wide, -0.25],
+                [0.98 * wide, 0.4],
+            ]
             outer += [[1.02 * wide, 0.4 + 0.3 * tips], [hang * 1.04 * wide, tips - 0.05]]
             self._sheet(painting, np.array(inner) * [side, 1], np.array(outer) * [side, 1], 0.5, 0.72)
 
     def _sheet(
-        self, painting: Painting, inner: Array, outer: Array, share: float, brightness: float, end: float = 0.84
+        self,
+        painting: Painting,
+        inner: Array,
+        outer: Array,
+        share: float,
+        brightness: float,
+        end: float = 0.84,
     ) -> None:
         """Paint a mass between two guides and a share of the strands flowing over it."""
         rng, k = self.rng, int(share * self.style.strands)
@@ -125,11 +151,13 @@ class Hairdo:
         self._stroke(painting, curves, 0.95, deep=deep)
 
     def _cap(self, around: Array, depth: Array, lift: float = 1.0) -> Array:
-        """Return points between hairline (depth 0) and silhouette (1); around runs from -1 (left ear) to 1."""
+        """Return points between hairline (depth 0) and silhouette (1); around is -1 (left ear) to 1."""
         t = 1 - np.abs(around)
-        low, high = spline(_HAIRLINE, t), spline(_CONTOUR * [1, 1], t)
+        low, high = spline(_HAIRLINE, t), spline(_CONTOUR, t)
         high = low + (high - low) * (1 + 0.5 * (lift - 1) * (1 + t[:, None]))
-        return (low + depth[:, None] * (high - low)) * np.stack([np.where(around < 0, -1, 1), np.ones_like(t)], 1)
+        return (low + depth[:, None] * (high - low)) * np.stack(
+            [np.where(around < 0, -1, 1), np.ones_like(t)], 1
+        )
 
     def _cap_mass(self, painting: Painting, depth: float, lift: float, brightness: float) -> None:
         around = np.linspace(-1, 1, 161)
@@ -155,11 +183,19 @@ class Hairdo:
         lengths = (0.2 if not curly else 0.3) * style.hair_length * rng.uniform(0.5, 1.25, k)
         lengths *= 0.45 + 0.55 * (1 - np.abs(around)) ** 0.5
         # Over the forehead hair is lifted, not laid on the skin.
-        curves = grow(roots, outward + sweep + rng.normal(0, spread, k), lengths, self.points,
-                      droop=0.2 if curly else 0.0, bend=rng.normal(0, 0.3, k) + 0.5 * sweep)
+        curves = grow(
+            roots,
+            outward + sweep + rng.normal(0, spread, k),
+            lengths,
+            self.points,
+            droop=0.2 if curly else 0.0,
+            bend=rng.normal(0, 0.3, k) + 0.5 * sweep,
+        )
         fringe = depth < 0.1
         curves[fringe] = self._fringe(roots[fringe], lengths[fringe], sweep[fringe])
-        curves = self._styled(curves, around, 40, 0.006 + (0.03 if curly else 0.008) * style.curl, 1.5 + 2 * style.curl)
+        curves = self._styled(
+            curves, around, 40, 0.006 + (0.03 if curly else 0.008) * style.curl, 1.5 + 2 * style.curl
+        )
         self._stroke(painting, curves, 1.0)
         if not curly:
             self._sideburns(painting)
@@ -174,7 +210,9 @@ class Hairdo:
         rng, k = self.rng, 90
         side = np.where(rng.uniform(size=k) < 0.5, -1.0, 1.0)
         roots = np.stack([side * rng.uniform(0.69, 0.765, k), rng.uniform(-0.25, 0.14, k)], 1)
-        curves = grow(roots, np.pi / 2 + side * rng.normal(0.1, 0.12, k), rng.uniform(0.06, 0.13, k), self.points)
+        curves = grow(
+            roots, np.pi / 2 + side * rng.normal(0.1, 0.12, k), rng.uniform(0.06, 0.13, k), self.points
+        )
         self._stroke(painting, curves, 0.9)
 
     def _cloud(self, painting: Painting) -> None:
@@ -183,15 +221,25 @@ class Hairdo:
         k = int(0.9 * style.strands)
         angle = np.linspace(0, 2 * np.pi, 200)[:-1]
         low = 0.45 + 0.45 * style.hair_length
-        reach = np.stack([0.88 * self.volume * np.cos(angle), np.where(np.sin(angle) > 0, low, 1.08) * np.sin(angle)], 1)
+        reach = np.stack(
+            [0.88 * self.volume * np.cos(angle), np.where(np.sin(angle) > 0, low, 1.08) * np.sin(angle)], 1
+        )
         bumps = 1 + 0.025 * np.sin(9 * angle + 1) + 0.02 * np.sin(17 * angle)
         painting.polygon(self.pose.head(reach * bumps[:, None] - [0, 0.08]), self.mass(0.5))
         around = rng.uniform(0, 2 * np.pi, k)
         radius = rng.uniform(0.7, 1.0, k)
-        edge = np.stack([0.88 * self.volume * np.cos(around), np.where(np.sin(around) > 0, low, 1.08) * np.sin(around)], 1)
+        edge = np.stack(
+            [0.88 * self.volume * np.cos(around), np.where(np.sin(around) > 0, low, 1.08) * np.sin(around)], 1
+        )
         lengths = 0.34 * style.hair_length * rng.uniform(0.4, 1.2, k)
-        curves = grow(radius[:, None] * edge - [0, 0.08], around + rng.normal(0, 0.7, k), lengths, self.points,
-                      droop=0.3, bend=rng.normal(0, 0.8, k))
+        curves = grow(
+            radius[:, None] * edge - [0, 0.08],
+            around + rng.normal(0, 0.7, k),
+            lengths,
+            self.points,
+            droop=0.3,
+            bend=rng.normal(0, 0.8, k),
+        )
         curves = self._styled(curves, around / np.pi - 1, 60, 0.012 + 0.03 * style.curl, 2 + 2 * style.curl)
         self._stroke(painting, curves, 0.8, deep=0.35)
 
@@ -222,7 +270,9 @@ class Hairdo:
         start, sweep = rng.uniform(0, 2 * np.pi, k), rng.uniform(0.7, 2.4, k)
         angle = start[:, None] + sweep[:, None] * np.linspace(0, 1, self.points)
         wobble = 1 + 0.12 * rng.normal(size=(k, 1)) * np.sin(angle)
-        curves = centre + (radius[:, None] * wobble)[..., None] * np.stack([1.1 * np.cos(angle), 0.85 * np.sin(angle)], -1)
+        curves = centre + (radius[:, None] * wobble)[..., None] * np.stack(
+            [1.1 * np.cos(angle), 0.85 * np.sin(angle)], -1
+        )
         self._stroke(painting, curves, 0.95)
 
     def _flyaways(self, painting: Painting) -> None:
@@ -235,8 +285,14 @@ class Hairdo:
         outward = np.arctan2(roots[:, 1] + 0.2, roots[:, 0])
         aside = np.sign(roots[:, 0]) * rng.uniform(0.3, 1.3, k)
         loose = 0.13 if style.hair_style in ("short", "tied") else 0.2
-        curves = grow(roots, outward + aside + rng.normal(0, 0.3, k), loose * rng.gamma(2.5, 0.5, k), self.points,
-                      droop=rng.uniform(0.1, 0.8, k), bend=rng.normal(0, 0.9, k))
+        curves = grow(
+            roots,
+            outward + aside + rng.normal(0, 0.3, k),
+            loose * rng.gamma(2.5, 0.5, k),
+            self.points,
+            droop=rng.uniform(0.1, 0.8, k),
+            bend=rng.normal(0, 0.9, k),
+        )
         curves = wave(curves, rng, 0.01 + 0.03 * style.curl, 1 + 2 * style.curl, unison=0.1)
         self._stroke(painting, curves, 1.05, thin=0.62)
         if style.hair_style in ("long", "bob"):
@@ -259,7 +315,7 @@ class Hairdo:
         """Return curves in clumps, by where they grow, and waved."""
         index = np.floor((around + 1) * groups + self.rng.normal(0, 0.7, len(around))).astype(np.int64)
         strength = self.rng.uniform(0.0, 0.55, len(around))
-        # Strands of one group but of different depth have different ways; only their shapes are drawn together.
+        # Strands of one group begin at different depths: only their shapes are drawn together.
         roots = curves[:, :1]
         curves = roots + clump(curves - roots, index - index.min(initial=0), strength)
         return wave(curves, self.rng, amplitude, turns, unison=0.6)
@@ -281,7 +337,7 @@ class Hairdo:
         painting.strokes(self.pose.head(curves), widths, colours.clip(0, 1))
 
     def _lit(self, curves: Array, colours: Array) -> Array:
-        """Return colours under the portrait's light: a round head, and the sheen where strands face the light."""
+        """Return colours under the portrait's light: of a round head, with a sheen where strands face it."""
         light, c = np.array(self.style.light), self.style.contrast
         x, y = curves[..., 0] / 1.05, (np.minimum(curves[..., 1], 0.1) + 0.1) / 1.15
         d = np.maximum(np.hypot(x, y), 1e-9)
@@ -290,7 +346,12 @@ class Hairdo:
         across = normals(curves)
         facing = np.abs(across[..., 0] * light[0] + across[..., 1] * light[1]) + 0.35
         jitter = self.rng.normal(0, 0.07, (len(curves), 1))
-        ring = np.exp(-(((d + jitter - 0.78) / 0.13) ** 2)) * (curves[..., 1] < 0.3) * np.minimum(facing, 1) * lambert**2
+        ring = (
+            np.exp(-(((d + jitter - 0.78) / 0.13) ** 2))
+            * (curves[..., 1] < 0.3)
+            * np.minimum(facing, 1)
+            * lambert**2
+        )
         shaded = colours * (1.12 - 0.75 * c + 0.75 * c * lambert)[..., None]
         strong = self.rng.uniform(0.15, 1, (len(curves), 1))
         return shaded * (1 + 0.5 * ring * strong)[..., None] + 0.09 * (ring * strong)[..., None]

@@ -1,4 +1,4 @@
-"""A scene before it has pixels: outlines in paint order and colour fields; `Painting.render` gives it pixels."""
+"""A scene before it has pixels: outlines in paint order, and colour fields."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +11,8 @@ from ...kernels import strands as kernels
 from .canvas import Canvas, Field, Frame, flat
 from .scene import Scene, trimap_of
 
-# Few enough rows that a strip's work arrays stay small and that fields are drawn only where they show; enough to
-# keep the cores busy.
+# Few enough rows that a strip's work arrays stay small and fields are drawn only where they show; enough to keep
+# the cores busy.
 _STRIP_ROWS = 64
 
 
@@ -37,8 +37,8 @@ class Painting:
     _fields: list[Field] = field(default_factory=list)
 
     def polygon(self, points: NDArray[np.float64], paint: Any, *, opacity: float = 1.0) -> None:
-        """Add a polygon (n, 2), or several of one kind (k, n, 2) as one outline; paint is a colour or a field."""
-        points = np.atleast_3d(points) if points.ndim == 3 else points[None]
+        """Add a polygon (n, 2), or several (k, n, 2) as one outline; paint is a colour or a field."""
+        points = points if points.ndim == 3 else points[None]
         edges = np.concatenate([points, np.roll(points, -1, axis=1)], axis=2).reshape(-1, 4)
         index = self._field_index(paint) if callable(paint) else -1
         colour = np.zeros(3) if callable(paint) else np.asarray(paint)
@@ -77,7 +77,13 @@ class Painting:
         self._add(edges, tints, np.full(k, 2 * n), -1, opacity)
 
     def render(
-        self, frame: Frame, *, noise: float = 0.0, noise_seed: int = 0, parts: bool = True, radius: int | None = None
+        self,
+        frame: Frame,
+        *,
+        noise: float = 0.0,
+        noise_seed: int = 0,
+        parts: bool = True,
+        radius: int | None = None,
     ) -> Scene:
         """Return the scene at a frame's size; without `parts`, foreground and background are empty arrays."""
         h, w = frame.height, frame.width
@@ -105,7 +111,9 @@ class Painting:
     ) -> None:
         edges, tints, owner, fill, opacity = outlines
         starts, entries = _edges_by_row(edges, top, len(alpha))
-        used = np.zeros(len(self._fields) + 1, bool)  # the last one is for outlines without a field, whose index is -1
+        used = np.zeros(
+            len(self._fields) + 1, bool
+        )  # the last one is for outlines without a field, whose index is -1
         used[fill[owner[entries]]] = True
         fills = np.empty((len(self._fields), *image.shape), np.float32)
         for k in np.flatnonzero(used[:-1]):
@@ -113,7 +121,19 @@ class Painting:
         _draw(self.extension, foreground, frame, top)
         _draw(self.background, background, frame, top)
         kernels.paint(
-            edges, tints, owner, fill, opacity, starts, entries, top, fills, alpha, foreground, background, image
+            edges,
+            tints,
+            owner,
+            fill,
+            opacity,
+            starts,
+            entries,
+            top,
+            fills,
+            alpha,
+            foreground,
+            background,
+            image,
         )
 
     def _outlines(self, frame: Frame) -> tuple[NDArray[Any], ...]:
@@ -122,7 +142,13 @@ class Painting:
         counts = np.concatenate(self._counts)
         edges = frame.to_pixels(np.concatenate(self._edges))
         owner = np.repeat(np.arange(len(counts)), counts)
-        return edges, np.concatenate(self._tints), owner, np.concatenate(self._fill), np.concatenate(self._opacity)
+        return (
+            edges,
+            np.concatenate(self._tints),
+            owner,
+            np.concatenate(self._fill),
+            np.concatenate(self._opacity),
+        )
 
     def _field_index(self, paint: Field) -> int:
         if paint not in self._fields:
@@ -152,10 +178,10 @@ def normals(curves: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def coverage(points: NDArray[np.float64], height: int, width: int) -> NDArray[np.float32]:
-    """Return the exact covered area of each pixel, (h, w) float32, for a polygon (n, 2) or polygons (k, n, 2).
+    """Return the exact covered area of each pixel, (h, w) float32, of polygons (n, 2) or (k, n, 2).
 
-    Points are (x, y) in pixels: pixel (y, x) covers [x, x + 1] x [y, y + 1]. Several polygons must have the same
-    orientation and not overlap.
+    Points are (x, y) in pixels: pixel (y, x) covers [x, x + 1] x [y, y + 1]. Several polygons must have
+    the same orientation and not overlap.
 
     Examples
     --------
@@ -167,7 +193,9 @@ def coverage(points: NDArray[np.float64], height: int, width: int) -> NDArray[np
     return painting.render(Frame(height, width, 1.0), parts=False).alpha
 
 
-def _edges_by_row(edges: NDArray[np.float64], top: int, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+def _edges_by_row(
+    edges: NDArray[np.float64], top: int, rows: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     counts = np.zeros(rows, np.int64)
     kernels.count_edges(edges, top, counts)
     starts = np.concatenate([[0], np.cumsum(counts)])

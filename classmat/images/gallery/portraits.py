@@ -28,7 +28,7 @@ def portrait(
     noise: float | None = 0.0,
     parts: bool = True,
 ) -> Scene:
-    """A person, head and shoulders, with thousands of strands of hair, most of them narrower than a pixel.
+    """Paint a person, head and shoulders, with thousands of strands of hair, many narrower than a pixel.
 
     The same seed at another size is the same person in more or less detail; at the same size it is the same
     scene to the last bit.
@@ -44,8 +44,8 @@ def portrait(
     background : {"gradient", "blur", "texture", "clutter"}, optional
         Instead of the style's: a studio wall, a blurred room, a textured wall, sharp things.
     noise : float, optional
-        Standard deviation of Gaussian sensor noise in `image`; None takes the style's. With noise the image is
-        no longer the composite of the parts, which stay without noise.
+        Standard deviation of Gaussian sensor noise in `image`; None takes the style's. With noise the image
+        is no longer the composite of the parts, which stay without noise.
     parts : bool
         If False, foreground and background are empty arrays (0, 0, 3): 24 bytes a pixel less.
 
@@ -62,7 +62,8 @@ def portrait(
     Examples
     --------
     >>> scene = portrait(80, 60, seed=3)
-    >>> composite = scene.alpha[..., None] * scene.foreground + (1 - scene.alpha[..., None]) * scene.background
+    >>> alpha = scene.alpha[..., None]
+    >>> composite = alpha * scene.foreground + (1 - alpha) * scene.background
     >>> bool(abs(scene.image - composite).max() < 1e-6)
     True
     """

@@ -1,7 +1,5 @@
 """Where a portrait's parts are: head and body coordinates, and their place in the plane of the scene."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,9 +9,21 @@ from .style import PortraitStyle
 
 Array = NDArray[np.float64]
 
-# In head coordinates the crown is at (0, -1), the chin at (0, 1), x to the right; the head tilts about the neck.
+# In head coordinates the crown is at (0, -1), the chin at (0, 1), x to the right; it tilts about the neck.
 _PIVOT = np.array([0.0, 1.1])
-_FACE = np.array([[0, -1], [0.42, -0.9], [0.69, -0.52], [0.745, -0.1], [0.715, 0.22], [0.63, 0.53], [0.45, 0.81], [0.2, 0.97], [0, 1]])
+_FACE = np.array(
+    [
+        [0, -1],
+        [0.42, -0.9],
+        [0.69, -0.52],
+        [0.745, -0.1],
+        [0.715, 0.22],
+        [0.63, 0.53],
+        [0.45, 0.81],
+        [0.2, 0.97],
+        [0, 1],
+    ]
+)
 
 
 class Pose:
@@ -43,7 +53,9 @@ class Pose:
         p[..., 0] += 0.13 * self.style.turn * (1 - (p[..., 0] / 0.8) ** 2).clip(0)
         return self.head(p)
 
-    def mark(self, kind: str, centre: Sequence[float], axes: Sequence[float], colour: Colour, **options: float) -> Array:
+    def mark(
+        self, kind: str, centre: ArrayLike, axes: tuple[float, float], colour: Colour, **options: float
+    ) -> Array:
         """Return a row for `Canvas.shapes` from face coordinates."""
         size = self.style.size
         u, v = self.face(centre)

@@ -13,7 +13,7 @@ from .scene import Scene, check_size, trimap_of
 
 
 def two_colours(height: int = 240, width: int = 320, *, seed: int = 0, ramp: float = 0.25) -> Scene:
-    """One colour on the left, another on the right, and a linear ramp of alpha between them.
+    """Paint one colour on the left, another on the right, and a linear ramp of alpha between them.
 
     Alpha is a linear function of the image's colour in every window, so that methods built on this assumption
     (the colour-line model of closed-form matting) must find it exactly.
@@ -49,7 +49,8 @@ def two_colours(height: int = 240, width: int = 320, *, seed: int = 0, ramp: flo
     front, back = (np.float32(c) for c in colour_pair(rng))
     middle = rng.uniform(0.45, 0.55) * width
     at = np.arange(width + 1.0)
-    row = np.diff(_ramp_integral(at - (middle - ramp / 2), ramp)).clip(0, 1)
+    # Rounded, so that what the ramp does not reach is exactly 0 or 1.
+    row = np.diff(_ramp_integral(at - (middle - ramp / 2), ramp)).clip(0, 1).round(9)
     alpha = np.tile(1 - row, (height, 1)).astype(np.float32)
     foreground = np.tile(front, (height, width, 1))
     background = np.tile(back, (height, width, 1))
@@ -67,7 +68,7 @@ def _ramp_integral(x: NDArray[np.float64], length: float) -> NDArray[np.float64]
 
 
 def disc(height: int = 240, width: int = 320, *, seed: int = 0, radius: float = 0.3) -> Scene:
-    """A disc of one colour gradient before another.
+    """Paint a disc of one colour gradient before another.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def disc(height: int = 240, width: int = 320, *, seed: int = 0, radius: float = 
 
 
 def circle(radius: float, unit: float) -> NDArray[np.float64]:
-    """Return a regular polygon (n, 2) of a circle's area, never farther from it than 1e-4 pixels of 1 / unit."""
+    """Return a regular polygon (n, 2) of a circle's area, within 1e-4 pixels (of 1 / unit) of it."""
     n = max(16, math.ceil(math.pi * math.sqrt(radius * unit / 2e-4)))
     angle = 2 * np.pi / n
     points = np.arange(n)[:, None] * angle + [np.pi / 2, 0]
@@ -112,7 +113,7 @@ def circle(radius: float, unit: float) -> NDArray[np.float64]:
 
 
 def wedge(height: int = 240, width: int = 320, *, seed: int = 0, opening: float | None = None) -> Scene:
-    """A wedge from near the middle to the border and beyond: an edge at any angle, and a corner.
+    """Paint a wedge from near the middle to the border and beyond: an edge at any angle, and a corner.
 
     Parameters
     ----------
@@ -154,7 +155,7 @@ def wedge(height: int = 240, width: int = 320, *, seed: int = 0, opening: float 
 def checker(
     height: int = 240, width: int = 320, *, seed: int = 0, cell: float = 0.16, angle: float | None = None
 ) -> Scene:
-    """A checkerboard at any offset and rotation.
+    """Paint a checkerboard at any offset and rotation.
 
     Parameters
     ----------
@@ -203,7 +204,7 @@ def checker(
 def _setting(
     height: int, width: int, seed: int, unit: float = 0.0
 ) -> tuple[np.random.Generator, Frame, Painting, Field]:
-    """Return what the shapes share: a generator, a frame (its unit: the shorter side), a painting, a gradient."""
+    """Return what the shapes share: a generator, a frame (its unit: the shorter side), a painting, a field."""
     rng = np.random.Generator(np.random.PCG64(seed))
     frame = Frame(height, width, unit or float(min(height, width)))
     front, back = colour_pair(rng)
@@ -224,5 +225,7 @@ def colour_pair(rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[
     """Return two colours that differ clearly, in hue and in lightness."""
     hue = rng.uniform()
     light = np.array(colorsys.hsv_to_rgb(hue, rng.uniform(0.35, 0.7), rng.uniform(0.8, 0.95)))
-    dark = np.array(colorsys.hsv_to_rgb((hue + rng.uniform(0.3, 0.7)) % 1, rng.uniform(0.4, 0.8), rng.uniform(0.2, 0.4)))
+    dark = np.array(
+        colorsys.hsv_to_rgb((hue + rng.uniform(0.3, 0.7)) % 1, rng.uniform(0.4, 0.8), rng.uniform(0.2, 0.4))
+    )
     return (light, dark) if rng.uniform() < 0.5 else (dark, light)

@@ -1,4 +1,4 @@
-"""Hair: curves that grow from roots or flow between two guides, their waves, clumps and widths; the `hair` scene."""
+"""Hair: curves that grow from roots or flow between guides, their waves, clumps and widths; the `hair` scene."""
 
 import math
 
@@ -19,11 +19,12 @@ def spline(control: ArrayLike, t: Array) -> Array:
     """Return points at t in [0, 1] of a smooth curve through control points (m, 2), by chord length."""
     points = np.asarray(control, np.float64)
     knots = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
-    return CubicSpline(knots / knots[-1], points, bc_type="natural")(t)
+    curve: Array = CubicSpline(knots / knots[-1], points, bc_type="natural")(t)
+    return curve
 
 
 def flow(inner: ArrayLike, outer: ArrayLike, across: Array, along: Array) -> Array:
-    """Return curves (k, n, 2) between two guides: `across` (k,) of the way, at `along` (k, n) of their length.
+    """Return curves (k, n, 2) between two guides: `across` (k,) of the way, at `along` (k, n) of the length.
 
     What is more than 1 across leaves the outer guide gradually: at its beginning all strands are together.
     """
@@ -32,7 +33,9 @@ def flow(inner: ArrayLike, outer: ArrayLike, across: Array, along: Array) -> Arr
     return a + (np.minimum(across, 1)[:, None] + beyond)[..., None] * (b - a)
 
 
-def grow(roots: Array, angles: Array, lengths: Array, points: int, *, droop: ArrayLike = 0.0, bend: ArrayLike = 0.0) -> Array:
+def grow(
+    roots: Array, angles: Array, lengths: Array, points: int, *, droop: ArrayLike = 0.0, bend: ArrayLike = 0.0
+) -> Array:
     """Return curves (k, n, 2) that start at roots (k, 2) in directions `angles` (k,) and bend on their way.
 
     droop (0 to 1) turns a strand towards the ground until its tip, bend turns it by so many radians.
@@ -46,7 +49,9 @@ def grow(roots: Array, angles: Array, lengths: Array, points: int, *, droop: Arr
     return roots[:, None] + lengths[:, None, None] * path
 
 
-def wave(curves: Array, rng: np.random.Generator, amplitude: ArrayLike, turns: float, *, unison: float = 0.5) -> Array:
+def wave(
+    curves: Array, rng: np.random.Generator, amplitude: ArrayLike, turns: float, *, unison: float = 0.5
+) -> Array:
     """Add sideways waves that begin at the root; `unison` (0 to 1) says how far neighbours swing together."""
     k, n = curves.shape[:2]
     t = np.linspace(0, 1, n)
@@ -60,7 +65,7 @@ def wave(curves: Array, rng: np.random.Generator, amplitude: ArrayLike, turns: f
 
 
 def clump(curves: Array, groups: NDArray[np.int64], strength: ArrayLike) -> Array:
-    """Draw the tips of each group's strands together: by `strength` (0 to 1) at the tip, not at all at the root."""
+    """Draw the tips of each group's strands together: by `strength` (0 to 1) at the tip, by 0 at the root."""
     n = curves.shape[1]
     count = np.bincount(groups)
     sums = np.zeros((len(count), *curves.shape[1:]))
@@ -78,7 +83,7 @@ def taper(k: int, points: int, rng: np.random.Generator, width: float) -> Array:
 
 
 def tone(colour: ArrayLike, curves: Array, rng: np.random.Generator, spread: float = 0.16) -> Array:
-    """Return colours (k, n, 3) around one hair colour: strands differ, and each varies slowly along its length."""
+    """Return colours (k, n, 3) around a hair colour: strands differ, and each varies slowly along itself."""
     k, n = curves.shape[:2]
     t = np.linspace(0, 1, n)
     own = np.exp(rng.normal(0, spread, (k, 1)))
@@ -93,7 +98,7 @@ def point_count(frame: Frame, base: int) -> int:
 
 
 def hair(height: int = 240, width: int = 320, *, seed: int = 0, strands: int = 400) -> Scene:
-    """Strands of hair that grow from a mound: tapering, curved, crossing, most of them narrower than a pixel.
+    """Paint strands of hair that grow from a mound: tapering, curved, crossing, most of them narrower than a pixel.
 
     Parameters
     ----------
@@ -143,7 +148,7 @@ def hair(height: int = 240, width: int = 320, *, seed: int = 0, strands: int = 4
     groups = np.floor((around + np.pi) * 8 + rng.normal(0, 0.6, strands)).astype(np.int64)
     curves = wave(clump(curves, groups - groups.min(initial=0), 0.4), rng, 0.012, 2.5)
     shade = np.minimum(tone(front, curves, rng), 1)
-    painting.strokes(curves, taper(*curves.shape[:2], rng, 0.0045), shade)
+    painting.strokes(curves, taper(strands, curves.shape[1], rng, 0.0045), shade)
     return painting.render(frame)
 
 
