@@ -11,8 +11,8 @@ from ...kernels import strands as kernels
 from .canvas import Canvas, Field, Frame, flat
 from .scene import Scene, trimap_of
 
-# Few enough rows that a strip's work arrays stay small and fields are drawn only where they show; enough to keep
-# the cores busy.
+# Few enough rows that a strip's work arrays stay small and fields are drawn only where they show; enough to
+# keep the cores busy.
 _STRIP_ROWS = 64
 
 

@@ -204,7 +204,7 @@ def checker(
 def _setting(
     height: int, width: int, seed: int, unit: float = 0.0
 ) -> tuple[np.random.Generator, Frame, Painting, Field]:
-    """Return what the shapes share: a generator, a frame (its unit: the shorter side), a painting, a field."""
+    """Return what the shapes share: generator, frame (unit: the shorter side), painting, foreground field."""
     rng = np.random.Generator(np.random.PCG64(seed))
     frame = Frame(height, width, unit or float(min(height, width)))
     front, back = colour_pair(rng)

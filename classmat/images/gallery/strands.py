@@ -1,4 +1,4 @@
-"""Hair: curves that grow from roots or flow between guides, their waves, clumps and widths; the `hair` scene."""
+"""Hair: curves that grow from roots or flow between guides, with waves and clumps; the `hair` scene."""
 
 import math
 
@@ -42,7 +42,8 @@ def grow(
     """
     t = np.linspace(0, 1, points)
     down = np.arctan2(np.sin(np.pi / 2 - angles), np.cos(np.pi / 2 - angles)) * np.asarray(droop)
-    theta = angles[:, None] + down[:, None] * t**1.5 + np.broadcast_to(bend, angles.shape)[:, None] * t
+    turned = np.broadcast_to(np.asarray(bend, np.float64), angles.shape)
+    theta = angles[:, None] + down[:, None] * t**1.5 + turned[:, None] * t
     steps = np.stack([np.cos(theta), np.sin(theta)], -1)
     path = np.zeros_like(steps)
     path[:, 1:] = np.cumsum(0.5 * (steps[:, 1:] + steps[:, :-1]), axis=1) / (points - 1)
@@ -55,10 +56,10 @@ def wave(
     """Add sideways waves that begin at the root; `unison` (0 to 1) says how far neighbours swing together."""
     k, n = curves.shape[:2]
     t = np.linspace(0, 1, n)
-    own = rng.uniform(0, 2 * np.pi, k)
+    own: Array = rng.uniform(0, 2 * np.pi, size=(k,))
     phase = np.where(rng.uniform(size=k) < unison, 0.35 * np.sin(own), own)
-    rate = turns * np.exp(rng.normal(0, 0.12, k))
-    size = np.broadcast_to(amplitude, k) * np.exp(rng.normal(0, 0.3, k))
+    rate: Array = turns * np.exp(rng.normal(0, 0.12, size=(k,)))
+    size = np.broadcast_to(np.asarray(amplitude, np.float64), (k,)) * np.exp(rng.normal(0, 0.3, k))
     swing = size[:, None] * np.minimum(1, 3 * t) * np.sin(2 * np.pi * rate[:, None] * t + phase[:, None])
     slow = 0.5 * size[:, None] * t * np.sin(np.pi * (0.7 * rate[:, None] * t + own[:, None]))
     return curves + (swing + slow)[..., None] * normals(curves)
@@ -98,7 +99,7 @@ def point_count(frame: Frame, base: int) -> int:
 
 
 def hair(height: int = 240, width: int = 320, *, seed: int = 0, strands: int = 400) -> Scene:
-    """Paint strands of hair that grow from a mound: tapering, curved, crossing, most of them narrower than a pixel.
+    """Paint strands of hair that grow from a mound: tapering, curved, crossing, most narrower than a pixel.
 
     Parameters
     ----------
