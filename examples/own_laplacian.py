@@ -29,7 +29,9 @@ def main() -> None:
     alpha, solution = mixed_matting(scene.image, scene.trimap)
     plain = cm.closed_form_matting(scene.image, scene.trimap)
     print(f"solved by {solution.method}, {solution.iterations} iterations")
-    print(f"MSE mixed {cm.metrics.mse(alpha, scene.alpha):.6f}, closed form {cm.metrics.mse(plain, scene.alpha):.6f}")
+    print(
+        f"MSE mixed {cm.metrics.mse(alpha, scene.alpha):.6f}, closed form {cm.metrics.mse(plain, scene.alpha):.6f}"
+    )
 
 
 if __name__ == "__main__":

@@ -92,9 +92,7 @@ def paint(
                 if covered > 0:
                     foreground[r, x, c] = min(max(mix[x, c] / covered, 0.0), 1.0)
                 # From the rounded parts, so that the compositing equation holds for what the caller gets.
-                image[r, x, c] = a * np.float64(foreground[r, x, c]) + (1 - a) * np.float64(
-                    background[r, x, c]
-                )
+                image[r, x, c] = a * np.float64(foreground[r, x, c]) + (1 - a) * np.float64(background[r, x, c])
 
 
 @jit

@@ -6,71 +6,83 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Operator = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Vector = NDArray[np.float64]
+Operator = Callable[[Vector], Vector]
 Callback = Callable[[int, float], Any]
 
 
-def conjugate_gradients(
-    apply: Operator,
-    b: NDArray[np.float64],
-    *,
-    precondition: Operator,
-    x0: NDArray[np.float64] | None,
-    tolerance: float,
-    maxiter: int,
-    callback: Callback | None,
-) -> tuple[NDArray[np.float64], list[float]]:
-    """Solve ``A x = b`` for symmetric positive definite A until ``|b - A x| <= tolerance``.
+class ConjugateGradients:
+    """The iteration for one right-hand side of ``A x = b``, A symmetric positive definite.
+
+    It stops when ``|b - A x| <= tolerance``.
 
     The flexible (Polak-Ribiere) direction update costs one more dot product and forgives a preconditioner that
     is symmetric only to rounding. Where the recursive residual has drifted from the true one, the iteration
     starts anew from the true residual, so that what is reported is what was reached.
 
-    Returns x and the residual norms, the first before any iteration, the last recomputed from x.
+    Attributes
+    ----------
+    x : ndarray
+        The iterate.
+    norms : list of float
+        Norms of the residual, before the first iteration and after each; the last is recomputed from x.
     """
-    x = np.zeros_like(b) if x0 is None else x0.copy()
-    residual = b - apply(x)
-    norms = [float(np.linalg.norm(residual))]
-    scale = float(np.linalg.norm(b)) or 1.0
-    while norms[-1] > tolerance and len(norms) <= maxiter:
-        before = len(norms)
-        _descend(apply, precondition, x, residual, norms, tolerance, maxiter, scale, callback)
-        residual = b - apply(x)
-        reached = float(np.linalg.norm(residual))
-        stalled = len(norms) == before or reached > 0.9 * norms[before - 1]
-        norms[-1] = reached
-        if stalled:
-            break
-    return x, norms
 
+    def __init__(
+        self,
+        apply: Operator,
+        precondition: Operator,
+        b: Vector,
+        *,
+        x0: Vector | None,
+        tolerance: float,
+        maxiter: int,
+        callback: Callback | None,
+    ):
+        self._apply, self._precondition, self._b = apply, precondition, b
+        self._tolerance, self._maxiter, self._callback = tolerance, maxiter, callback
+        self._scale = float(np.linalg.norm(b)) or 1.0
+        self.x = np.zeros_like(b) if x0 is None else x0.copy()
+        self._r = b - apply(self.x)
+        self.norms = [self._norm()]
 
-def _descend(
-    apply: Operator,
-    precondition: Operator,
-    x: NDArray[np.float64],
-    residual: NDArray[np.float64],
-    norms: list[float],
-    tolerance: float,
-    maxiter: int,
-    scale: float,
-    callback: Callback | None,
-) -> None:
-    """Iterate in place on x and residual until the recursive residual meets the tolerance."""
-    z = precondition(residual)
-    rho = float(residual @ z)
-    direction = z.copy()
-    while norms[-1] > tolerance and len(norms) <= maxiter:
-        q = apply(direction)
-        curvature = float(direction @ q)
-        if not (rho > 0 and curvature > 0):  # rounding has the upper hand
-            return
-        step = rho / curvature
-        x += step * direction
-        residual -= step * q
-        norms.append(float(np.linalg.norm(residual)))
-        if callback is not None:
-            callback(len(norms) - 1, norms[-1] / scale)
-        z = precondition(residual)
-        direction *= -step * float(q @ z) / rho  # (r_new - r_old) . z_new / (r_old . z_old)
-        direction += z
-        rho = float(residual @ z)
+    @property
+    def converged(self) -> bool:
+        """Whether the last residual is within the tolerance; after `run` that is the true one."""
+        return self.norms[-1] <= self._tolerance
+
+    def run(self) -> None:
+        """Iterate until the tolerance is met, `maxiter` is reached, or rounding allows no more progress."""
+        while not self.converged and self._may_go_on():
+            count, norm = len(self.norms), self.norms[-1]
+            self._descend()
+            self._r = self._b - self._apply(self.x)
+            self.norms[-1] = self._norm()
+            if len(self.norms) == count or self.norms[-1] > 0.9 * norm:  # no more to gain
+                return
+
+    def _descend(self) -> None:
+        r = self._r
+        z = self._precondition(r)
+        direction, rho = z.copy(), float(r @ z)
+        while not self.converged and self._may_go_on():
+            q = self._apply(direction)
+            curvature = float(direction @ q)
+            if not (rho > 0 and curvature > 0):  # rounding has the upper hand
+                return
+            step = rho / curvature
+            self.x += step * direction
+            r -= step * q
+            self.norms.append(self._norm())
+            if self._callback is not None:
+                self._callback(len(self.norms) - 1, self.norms[-1] / self._scale)
+            z = self._precondition(r)
+            direction *= -step * float(q @ z) / rho  # (r_new - r_old) . z_new / (r_old . z_old)
+            direction += z
+            rho = float(r @ z)
+
+    def _norm(self) -> float:
+        return float(np.linalg.norm(self._r))
+
+    def _may_go_on(self) -> bool:
+        return len(self.norms) <= self._maxiter

@@ -37,12 +37,13 @@ class Solution:
     method: str
 
 
-def warn_if_stalled(solution: Solution, tolerance: float) -> None:
-    """Issue a ConvergenceWarning unless the solution converged to `tolerance`."""
+def warn_if_stalled(solution: Solution) -> None:
+    """Issue a ConvergenceWarning unless the solution converged."""
     if not solution.converged:
+        first, last = solution.residual_norms[[0, -1]]
         warnings.warn(
-            f"{solution.method} stopped after {solution.iterations} iterations with residual "
-            f"{solution.residual_norms[-1]:.2e} where {tolerance:.2e} was asked for.",
+            f"{solution.method} stopped after {solution.iterations} iterations, before it reached its tolerance: "
+            f"the residual fell from {first:.2e} to {last:.2e}.",
             ConvergenceWarning,
             stacklevel=3,
         )

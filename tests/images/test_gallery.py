@@ -152,9 +152,7 @@ class TestAreas:
         below = gallery.coverage(np.concatenate([cut, [[40, 40], [-9, 40]]]), 20, 30)
         np.testing.assert_allclose(above + below, 1, atol=1e-7)
         slope = 14.6 / 49
-        height = 3.3 + slope * (
-            np.arange(31.0) + 9
-        )  # of the cut at the pixels' left borders; it stays inside
+        height = 3.3 + slope * (np.arange(31.0) + 9)  # of the cut at the pixels' left borders; it stays inside
         np.testing.assert_allclose(above.sum(axis=0), (height[1:] + height[:-1]) / 2, rtol=1e-6)
 
     def test_checker_has_half_of_every_period(self):
@@ -222,9 +220,7 @@ class TestPainting:
         alpha = np.zeros((9, 9), np.float32)
         alpha[4, 4] = 0.5
         assert np.count_nonzero(gallery.trimap_of(alpha, 2)) == 25
-        alpha[4, 4] = (
-            1  # no fraction, but an edge that runs along the grid: the pixel, its neighbours, and around
-        )
+        alpha[4, 4] = 1  # no fraction, but an edge that runs along the grid: the pixel, its neighbours, and around
         assert np.count_nonzero(gallery.trimap_of(alpha, 0) == 128) == 5
 
 

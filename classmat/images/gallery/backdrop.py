@@ -16,9 +16,7 @@ def backdrop(style: PortraitStyle, frame: Frame, rng: np.random.Generator) -> Fi
     turn = rng.uniform(0, 2 * np.pi)
     direction = 0.55 * np.array([np.cos(turn), np.sin(turn)])
     tables = {"blur": _bokeh, "clutter": _clutter}
-    things = (
-        tables[style.background](style, rng) if style.background in tables else _distractors(style, rng, 0.05)
-    )
+    things = tables[style.background](style, rng) if style.background in tables else _distractors(style, rng, 0.05)
     grain = {"gradient": 0.008, "blur": 0.0, "texture": 0.06, "clutter": 0.03}[style.background]
 
     def field(canvas: Canvas) -> Canvas:
@@ -77,9 +75,7 @@ def _clutter(style: PortraitStyle, rng: np.random.Generator) -> Array:
         upright = rng.uniform() < 0.6
         angle = rng.normal(0, 0.03) if upright else rng.uniform(0, np.pi)
         axes = rng.uniform(0.015, 0.16), rng.uniform(0.015, 0.16)
-        rows.append(
-            shape(kind, _spot(rng), axes, _tint(style, rng, 0.5), angle=angle, soft=rng.uniform(0, 0.006))
-        )
+        rows.append(shape(kind, _spot(rng), axes, _tint(style, rng, 0.5), angle=angle, soft=rng.uniform(0, 0.006)))
     for _ in range(int(rng.integers(0, 25))):
         axes = rng.uniform(0.05, 0.3), rng.uniform(0.0008, 0.004)
         colour = rng.uniform(0.2, 0.6) * _tint(style, rng, 0.4)
@@ -95,9 +91,7 @@ def _distractors(style: PortraitStyle, rng: np.random.Generator, soft: float) ->
         kind = "box" if rng.uniform() < 0.4 else "ellipse"
         axes = rng.uniform(0.03, 0.14), rng.uniform(0.03, 0.2)
         colour = np.clip(np.array(colours[i % 4]) * rng.uniform(0.8, 1.3), 0, 1)
-        rows.append(
-            shape(kind, _spot(rng, 0.4), axes, colour, angle=rng.normal(0, 0.4), soft=soft, opacity=0.85)
-        )
+        rows.append(shape(kind, _spot(rng, 0.4), axes, colour, angle=rng.normal(0, 0.4), soft=soft, opacity=0.85))
     return np.stack(rows) if rows else np.zeros((0, 11))
 
 

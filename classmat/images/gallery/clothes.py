@@ -35,9 +35,7 @@ def paint_body(painting: Painting, pose: Pose, frame: Frame, rng: np.random.Gene
     if style.clothing == "jacket":
         under = cloth_field(pose, style.cloth_accent, "plain", seed + 50)
         painting.polygon(
-            pose.body(
-                _mirrored(np.concatenate([_neckline(0.1, 0.5), [[1.2, 1.6], [0.9, floor], [0, floor]]]))
-            ),
+            pose.body(_mirrored(np.concatenate([_neckline(0.1, 0.5), [[1.2, 1.6], [0.9, floor], [0, floor]]]))),
             under,
         )
         _paint_jacket(painting, pose, side, floor, cloth)
@@ -89,9 +87,7 @@ def _paint_collar(painting: Painting, pose: Pose, depth: float, floor: float) ->
 def _paint_jacket(painting: Painting, pose: Pose, side: Array, floor: float, cloth: Field) -> None:
     colour = np.array(pose.style.cloth_colour)
     front = np.concatenate([side[:-1], [[0.12, floor], [0.12, 3.2], [0.3, 2.5]]])
-    lapel = np.array(
-        [[0.36, 1.2], [0.6, 1.28], [0.84, 1.75], [0.66, 1.86], [0.72, 1.96], [0.3, 2.75], [0.2, 2.9]]
-    )
+    lapel = np.array([[0.36, 1.2], [0.6, 1.28], [0.84, 1.75], [0.66, 1.86], [0.72, 1.96], [0.3, 2.75], [0.2, 2.9]])
     for s in (-1, 1):
         painting.polygon(pose.body(front * [s, 1]), cloth)
         painting.polygon(pose.body((lapel + 0.03) * [s, 1]), 0.35 * colour, opacity=0.5)
@@ -129,9 +125,7 @@ def cloth_field(pose: Pose, colour: tuple[float, float, float], pattern: str, se
         if pattern == "knit":
             canvas.stripes(0.55 * base, 0.06 * size, 0, duty=0.3, soft=0.5, opacity=0.7)
             canvas.stripes(0.75 * base, 0.035 * size, np.pi / 2, duty=0.4, soft=0.6, opacity=0.5)
-        canvas.shapes(folds).shade(
-            (u, v, 2.4 * size, 1.8 * size, 0), style.light, 1 - 0.6 * style.contrast, 1.12
-        )
+        canvas.shapes(folds).shade((u, v, 2.4 * size, 1.8 * size, 0), style.light, 1 - 0.6 * style.contrast, 1.12)
         canvas.noise(0.07 * base, (5, 2.5), seed).noise(0.10 * base + 0.01, 90, seed + 7, octaves=3, gain=0.7)
         return canvas
 

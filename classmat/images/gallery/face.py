@@ -15,9 +15,7 @@ _SIDES = (-1.0, 1.0)
 def paint_head(painting: Painting, pose: Pose, frame: Frame, rng: np.random.Generator) -> None:
     """Paint ears, head, eyes, brows, nose and mouth."""
     skin = face_skin(pose, int(rng.integers(1 << 30)))
-    ear = spline(
-        [[0.68, -0.05], [0.79, -0.12], [0.835, 0.02], [0.80, 0.24], [0.72, 0.34], [0.66, 0.3]], _unit(40)
-    )
+    ear = spline([[0.68, -0.05], [0.79, -0.12], [0.835, 0.02], [0.80, 0.24], [0.72, 0.34], [0.66, 0.3]], _unit(40))
     for side in _SIDES:
         painting.polygon(pose.head(ear * [side, 1]), skin)
     painting.polygon(pose.head(pose.outline()), skin)
@@ -104,13 +102,9 @@ def _paint_eye(painting: Painting, pose: Pose, side: float) -> None:
         low = np.interp(ring[:, 0], half * x, upper)
         ring[:, 1] = np.clip(ring[:, 1], low, np.interp(ring[:, 0], half * x, lower))
         painting.polygon(place(ring), colour)
-    glint = place(np.array([[gaze, -0.012]])) + 0.022 * style.size * np.sign(style.light[0]) * np.array(
-        [1, 0]
-    )
+    glint = place(np.array([[gaze, -0.012]])) + 0.022 * style.size * np.sign(style.light[0]) * np.array([1, 0])
     spot = (
-        0.013
-        * style.size
-        * np.stack([np.cos(2 * np.pi * _unit(25)[:-1]), np.sin(2 * np.pi * _unit(25)[:-1])], 1)
+        0.013 * style.size * np.stack([np.cos(2 * np.pi * _unit(25)[:-1]), np.sin(2 * np.pi * _unit(25)[:-1])], 1)
     )
     painting.polygon(glint + spot - [0, 0.018 * style.size], (0.96, 0.96, 0.96), opacity=0.85)
     lash = np.array(style.skin) * 0.12
@@ -171,9 +165,7 @@ def _paint_mouth(painting: Painting, pose: Pose) -> None:
     half = 0.23 + 0.03 * style.smile
 
     def strip(upper: Array, lower: Array) -> Array:
-        return pose.face(
-            np.concatenate([np.stack([half * x, upper], 1), np.stack([half * x, lower], 1)[-2:0:-1]])
-        )
+        return pose.face(np.concatenate([np.stack([half * x, upper], 1), np.stack([half * x, lower], 1)[-2:0:-1]]))
 
     painting.polygon(strip(line - bow, line), 0.84 * lips, opacity=0.9)
     painting.polygon(strip(line, line + full), lips, opacity=0.85)

@@ -155,9 +155,7 @@ class Hairdo:
         t = 1 - np.abs(around)
         low, high = spline(_HAIRLINE, t), spline(_CONTOUR, t)
         high = low + (high - low) * (1 + 0.5 * (lift - 1) * (1 + t[:, None]))
-        return (low + depth[:, None] * (high - low)) * np.stack(
-            [np.where(around < 0, -1, 1), np.ones_like(t)], 1
-        )
+        return (low + depth[:, None] * (high - low)) * np.stack([np.where(around < 0, -1, 1), np.ones_like(t)], 1)
 
     def _cap_mass(self, painting: Painting, depth: float, lift: float, brightness: float) -> None:
         around = np.linspace(-1, 1, 161)
@@ -210,9 +208,7 @@ class Hairdo:
         rng, k = self.rng, 90
         side = np.where(rng.uniform(size=k) < 0.5, -1.0, 1.0)
         roots = np.stack([side * rng.uniform(0.69, 0.765, k), rng.uniform(-0.25, 0.14, k)], 1)
-        curves = grow(
-            roots, np.pi / 2 + side * rng.normal(0.1, 0.12, k), rng.uniform(0.06, 0.13, k), self.points
-        )
+        curves = grow(roots, np.pi / 2 + side * rng.normal(0.1, 0.12, k), rng.uniform(0.06, 0.13, k), self.points)
         self._stroke(painting, curves, 0.9)
 
     def _cloud(self, painting: Painting) -> None:

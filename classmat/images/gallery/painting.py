@@ -193,9 +193,7 @@ def coverage(points: NDArray[np.float64], height: int, width: int) -> NDArray[np
     return painting.render(Frame(height, width, 1.0), parts=False).alpha
 
 
-def _edges_by_row(
-    edges: NDArray[np.float64], top: int, rows: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+def _edges_by_row(edges: NDArray[np.float64], top: int, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     counts = np.zeros(rows, np.int64)
     kernels.count_edges(edges, top, counts)
     starts = np.concatenate([[0], np.cumsum(counts)])

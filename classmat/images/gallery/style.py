@@ -187,9 +187,7 @@ def _between(colours: tuple[RGB, ...], rng: np.random.Generator, reach: float = 
     return _rgb(mixed * np.exp(rng.normal(0, 0.04)))
 
 
-def _hsv(
-    rng: np.random.Generator, hue: float, saturation: tuple[float, float], value: tuple[float, float]
-) -> RGB:
+def _hsv(rng: np.random.Generator, hue: float, saturation: tuple[float, float], value: tuple[float, float]) -> RGB:
     return colorsys.hsv_to_rgb(hue % 1, rng.uniform(*saturation), rng.uniform(*value))
 
 
