@@ -3,9 +3,14 @@
 Importing this room and asking for help stay light: a command imports what it computes with when it runs.
 """
 
+import sys
+
 
 def main() -> None:
     """Run ``classmat`` with the arguments of this process; the console script's entry point."""
-    from .app import app
+    try:
+        from .app import app
 
-    app()
+        app()
+    except KeyboardInterrupt:  # before or after the command, which ends the same way when interrupted
+        sys.exit(130)

@@ -57,7 +57,7 @@ def one_line(error: BaseException) -> str:
     if _is_usage_error(error):
         text = error.format_message()  # type: ignore[attr-defined]
         context = getattr(error, "ctx", None)
-        text += f" Try '{context.command_path} --help'." if context else ""
+        text = f"{text.rstrip('.')}. Try '{context.command_path} --help'." if context else text
     elif isinstance(error, OSError) and error.filename is not None:
         text = f"{error.filename}: {error.strerror}"
     elif isinstance(error, MemoryError):

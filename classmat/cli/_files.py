@@ -45,9 +45,7 @@ class Plan:
     failures: list[tuple[str, str]] = field(default_factory=list)
 
 
-def make_plan(
-    sources: list[Source], outputs: dict[str, Path | None], *, keep: Iterable[Path] = ()
-) -> Plan:
+def make_plan(sources: list[Source], outputs: dict[str, Path | None], *, keep: Iterable[Path] = ()) -> Plan:
     """Pair the sources and say where each result goes.
 
     Parameters
@@ -110,7 +108,9 @@ def _plan_files(sources: list[Source], outputs: dict[str, Path]) -> Plan:
 def _plan_folders(sources: list[Source], outputs: dict[str, Path]) -> Plan:
     for option, path in outputs.items():
         if path.exists() and not path.is_dir():
-            raise NotADirectoryError(f"{option} {path} is a file; accepted is a folder, as the inputs are folders.")
+            raise NotADirectoryError(
+                f"{option} {path} is a file; accepted is a folder, as the inputs are folders."
+            )
     found = {source.argument: _pictures(source, sources) for source in sources}
     plan = Plan([], is_folder=True)
     for key in found[sources[0].argument]:

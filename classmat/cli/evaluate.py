@@ -1,6 +1,7 @@
 """``classmat evaluate``: mattes against true mattes, as a table or as JSON."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +34,9 @@ def run(
     ] = None,
     json_file: Annotated[
         Path | None,
-        typer.Option("--json", metavar="FILE", help="Write the numbers as JSON; - is standard output, without a table."),
+        typer.Option(
+            "--json", metavar="FILE", help="Write the numbers as JSON; - is standard output, without a table."
+        ),
     ] = None,
 ) -> None:
     """Measure how far mattes are from true mattes: a row for each, and their mean.
@@ -92,7 +95,8 @@ def _print_table(rows: dict[str, Scores], mean: Scores) -> None:
 
     from ..images.metrics import METRICS
 
-    table = Table("matte", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("matte", overflow="fold")
     for key in mean:
         table.add_column(METRICS[key].heading, justify="right")
     for name, row in rows.items():
@@ -100,9 +104,8 @@ def _print_table(rows: dict[str, Scores], mean: Scores) -> None:
     if len(rows) > 1:
         table.add_section()
         table.add_row("mean", *_cells(mean), style="bold")
-    console = Console(highlight=False)
-    # In a file or a pipe there is no width to keep to, and nothing may be cut off.
-    console.print(table, width=None if console.is_terminal else 1000, soft_wrap=True)
+    # In a file or a pipe there is no width to keep to: one line a matte, and nothing is cut off.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 10_000).print(table)
 
 
 def _cells(row: Scores) -> list[str]:

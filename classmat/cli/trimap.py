@@ -30,11 +30,19 @@ def run(
     ],
     erode: Annotated[
         float | None,
-        typer.Option(metavar="N", help="Pixels inside the mask's edge that become unknown.", show_default="1 % of the longest side"),
+        typer.Option(
+            metavar="N",
+            help="Pixels inside the mask's edge that become unknown.",
+            show_default="1 % of the longest side",
+        ),
     ] = None,
     dilate: Annotated[
         float | None,
-        typer.Option(metavar="N", help="Pixels outside the mask's edge that become unknown.", show_default="2 % of the longest side"),
+        typer.Option(
+            metavar="N",
+            help="Pixels outside the mask's edge that become unknown.",
+            show_default="2 % of the longest side",
+        ),
     ] = None,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave alone what has its result already.")
