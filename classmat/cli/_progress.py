@@ -44,7 +44,8 @@ class Progress:
         """Announce the next file; if it is still being computed after `DELAY`, that shows."""
         self._stop_timer()
         self._bars.update(self._files, description=name)
-        self._bars.reset(self._solve, description=f"matting {name}", total=None, visible=False)
+        self._bars.remove_task(self._solve)  # a new one pulses until the solver reports how far it is
+        self._solve = self._bars.add_task(f"matting {name}", total=None, visible=False)
         self._timer = threading.Timer(DELAY, self._show)
         self._timer.daemon = True
         self._timer.start()
