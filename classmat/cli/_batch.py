@@ -6,7 +6,7 @@ from collections.abc import Callable
 import typer
 
 from ._console import say
-from ._errors import INPUT_ERRORS, one_line
+from ._errors import INPUT_ERRORS, one_line, one_line_warnings
 from ._files import Item, Plan
 from ._progress import Progress
 
@@ -32,7 +32,8 @@ def carry_out(
         for item in todo:
             progress.begin(item.name)
             try:
-                work(item, progress)
+                with one_line_warnings(f"{item.name}: " if plan.is_folder else ""):
+                    work(item, progress)
             except INPUT_ERRORS as error:
                 if not plan.is_folder:
                     raise

@@ -68,18 +68,18 @@ def one_line(error: BaseException) -> str:
 
 
 @contextmanager
-def one_line_warnings() -> Iterator[None]:
+def one_line_warnings(prefix: str = "") -> Iterator[None]:
     """Show warnings for users as one line each on stderr, and none meant for developers."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        say(f"warning: {prefix}{' '.join(str(message).split())}", style="yellow")
+
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ResourceWarning):
             warnings.simplefilter("ignore", category)
-        warnings.showwarning = _show_warning
+        warnings.showwarning = show
         yield
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    say(f"warning: {' '.join(str(message).split())}", style="yellow")
 
 
 def _is_usage_error(error: BaseException) -> bool:

@@ -126,7 +126,7 @@ def _plan_folders(sources: list[Source], outputs: dict[str, Path]) -> Plan:
 
 def _pictures(source: Source, sources: list[Source]) -> dict[str, list[Path]]:
     """Return the pictures in a folder by their keys, in the order of their names."""
-    files = sorted(p for p in source.path.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file())
+    files = sorted(path for path in source.path.iterdir() if _is_picture(path))
     is_shared = any(other is not source and other.path.samefile(source.path) for other in sources)
     if is_shared:  # with other kinds of pictures, so the names must tell which kind each is
         own = [path for path in files if path.stem.endswith(SUFFIXES[source.kind])]
@@ -141,6 +141,11 @@ def _pictures(source: Source, sources: list[Source]) -> dict[str, list[Path]]:
     for path in files:
         found.setdefault(key_of(path), []).append(path)
     return found
+
+
+def _is_picture(path: Path) -> bool:
+    # Names that begin with a dot are not for people: some systems put "._cat.png" beside each "cat.png".
+    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
 
 
 def _pick(source: Source, key: str, found: dict[str, list[Path]]) -> Path:

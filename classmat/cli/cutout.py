@@ -31,7 +31,7 @@ def run(
         str | None,
         typer.Option(
             metavar="IMAGE|#rrggbb",
-            help="Lay it over this picture (scaled and cropped to cover) or colour; without, it is transparent.",
+            help="Lay it over this picture (scaled and cropped to cover) or colour, quoted.",
         ),
     ] = None,
     skip_existing: Annotated[

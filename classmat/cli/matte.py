@@ -47,7 +47,7 @@ def run(
         str | None,
         typer.Option(
             metavar="IMAGE|#rrggbb",
-            help="Lay --cutout over this picture (scaled and cropped to cover) or colour instead.",
+            help="Lay --cutout over this picture (scaled and cropped to cover) or colour, quoted.",
         ),
     ] = None,
     scribbles: Annotated[

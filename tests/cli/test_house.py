@@ -137,6 +137,15 @@ def test_a_defect_shows_its_traceback(run, files, monkeypatch):
     assert isinstance(result.exception, KeyError)
 
 
+def test_no_memory_is_one_line(run, files, monkeypatch):
+    def greedy(image, trimap, *, rtol=1e-7, callback):
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setitem(cm.METHODS, "closed-form", greedy)
+    result = run("matte", files / "photo.png", files / "trimap.png", "-o", files / "out.png", status=2)
+    assert result.stderr == "error: not enough memory: Unable to allocate 9 TiB\n"
+
+
 def test_traceback_on_request(run, files, monkeypatch):
     monkeypatch.setenv(_errors.TRACEBACK, "1")
     result = run("trimap", files / "none.png", "-o", files / "out.png", status=1)

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -85,6 +87,23 @@ def test_folders(run, folders):
     for folder in ("out", "cut"):
         assert sorted(path.name for path in (folders / folder).iterdir()) == ["ant.png", "bee.png", "cow.png"]
     assert result.stderr.startswith("3 done, 0 skipped, 0 failed in ")
+
+
+def test_hidden_files_are_not_pictures(run, folders):
+    (folders / "images/._ant_image.png").write_bytes(b"what some systems leave")
+    result = run("matte", folders / "images", folders / "trimaps", "-o", folders / "out")
+    assert result.stderr.startswith("3 done, 0 skipped, 0 failed in ")
+
+
+def test_warnings_in_a_folder_name_the_file(run, folders, monkeypatch):
+    def warn(image, trimap, *, rtol=1e-7, callback):
+        warnings.warn("stopped early.", cm.ConvergenceWarning, stacklevel=2)
+        return cm.closed_form_matting(image, trimap)
+
+    monkeypatch.setitem(cm.METHODS, "closed-form", warn)
+    result = run("matte", folders / "images", folders / "trimaps", "-o", folders / "out")
+    expected = [f"warning: {name}: stopped early." for name in ("ant", "bee", "cow")]
+    assert result.stderr.splitlines()[:-1] == expected
 
 
 def test_one_folder_with_both_kinds(run, folders):
