@@ -38,7 +38,8 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop_timer()
-        self._bars.stop()
+        if self._bars.live.is_started:  # older versions of rich end what never began with an empty line
+            self._bars.stop()
 
     def begin(self, name: str) -> None:
         """Announce the next file; if it is still being computed after `DELAY`, that shows."""
