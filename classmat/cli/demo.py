@@ -27,7 +27,7 @@ def run(
         Path, typer.Option("--output", "-o", metavar="DIR", help="The folder for the pictures.")
     ] = Path("demo_output"),
 ) -> None:
-    """Cut an astronaut out of a photo and put her before a rocket: six pictures and a contact sheet.
+    """Cut an astronaut out of a photo and put her before a rocket: five pictures and a contact sheet.
 
     Needs no other files and no network: the photos come with scikit-image, the trimap with classmat.
     """
@@ -46,7 +46,9 @@ def run(
     seconds = time.perf_counter() - start
     for path in names:
         typer.echo(path)
-    typer.echo(f"{len(names)} pictures in {seconds:.1f} s; contact_sheet.png shows them all.")
+    typer.echo(
+        f"{len(names)} pictures in {seconds:.1f} s; look at {(output / 'contact_sheet.png').resolve()} first."
+    )
 
 
 def _make_pictures(progress: Any) -> "tuple[dict[str, NDArray[Any]], NDArray[Any]]":
