@@ -9,7 +9,7 @@ def estimate_foreground(image, alpha, *, method="multilevel", regularization=1e-
     h, w = alpha.shape
     pixels = image.reshape(h, w, -1)
     n = pixels.shape[2]
-    levels = [(pixels, np.zeros((1, w, n), np.float32), alpha, np.zeros((1, w), np.float32))]
+    levels = [(pixels, np.empty((0, w, n), np.float32), alpha, np.empty((0, w), np.float32))]
     while max(levels[-1][2].shape) > 1:
         H, W = (-(-s // 2) for s in levels[-1][2].shape)
         coarse = (np.empty((H, W, n), np.float32), np.empty((H, W, n), np.float32), np.empty((H, W), np.float32), np.empty((H, W), np.float32))
