@@ -1,23 +1,25 @@
 """Multi-level foreground estimation: averages over 2x2 blocks, red-black relaxation, projection.
 
-Fields that are relaxed are (h, channels, w), so that inner loops run along contiguous rows; images are
-(h, w, channels). A row is worked on in pieces of `PIECE` pixels, of which every second one has the colour whose
-turn it is; their temporary values are packed. All packed rows are parts of one array at offsets known when
-compiling: LLVM then needs no aliasing checks between them, of which it allows too few to vectorise.
+Everything is stored as *split rows*, the even columns first: (h, channels, 2, (w + 1) // 2), or without `channels`.
+The pixels of one colour of the checkerboard, and their neighbours, then lie next to each other, so that all
+inner loops vectorise. If w is odd, the last column is repeated.
+
+The temporary rows of a piece are parts of one array at offsets known when compiling: LLVM then needs no
+aliasing checks between them, of which it allows too few to vectorise.
 """
 
 import numpy as np
 
 from ._jit import jit, pjit, prange
 
-PIECE = 512  # even, so that pieces begin on the same colour
+PIECE = 256  # pixels of one colour that are worked on at a time: their temporary rows stay in the first cache
 STRIP = 16  # rows that share one temporary array
 SERIAL = 64 * 64  # levels of at most so many pixels are not worth waking threads for
 
-ROOM = PIECE // 2 + 8
+ROOM = PIECE + 8
 LEFT, RIGHT, UP, DOWN, ALPHA, SPREAD = 0, ROOM, 2 * ROOM, 3 * ROOM, 4 * ROOM, 5 * ROOM
 FOR_F, FOR_B, COV_F, COV_B = 6 * ROOM, 7 * ROOM, 8 * ROOM, 9 * ROOM
-MEAN_F, MEAN_B, COLOUR, COV = 10 * ROOM, 11 * ROOM, 12 * ROOM, 13 * ROOM
+MEAN_F, MEAN_B, COV, SIDES = 10 * ROOM, 11 * ROOM, 12 * ROOM, 13 * ROOM
 TEMPORARY = 14 * ROOM
 
 ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
@@ -31,41 +33,49 @@ def _clip(value, low, high):
 
 
 @jit
-def _pad(row, line, x0, x1):
-    """Copy pixels x0 to x1 of a line and one more on each side; beyond the border the last one repeats."""
-    piece = line[x0:x1]
-    inner = row[1:]
-    for i in range(piece.size):
-        inner[i] = piece[i]
-    row[0] = line[max(x0 - 1, 0)]
-    row[1 + piece.size] = line[min(x1, line.size - 1)]
+def _set_sides(t, line, side, k0, k1):
+    """Copy a line so that the left neighbour of the k-th pixel is the k-th entry and the right one is the next.
+
+    `side` is 0 for pixels in even columns, 1 for odd ones; `line` has the columns between. Beyond the border
+    the last entry repeats; its weight is zero.
+    """
+    low, high = max(k0 - 1 + side, 0), min(k1 + side, line.size)
+    shift = low - (k0 - 1 + side)
+    piece, target = line[low:high], t[SIDES + shift :]
+    for k in range(piece.size):
+        target[k] = piece[k]
+    t[SIDES] = line[low]
+    t[SIDES + k1 - k0] = line[high - 1]
 
 
 @jit
-def _set_weights(t, row, alpha, var, y, x0, x1, first, reg, slope):
+def _set_weights(t, alpha, var, y, side, k0, k1, reg, slope):
     """Set the weights of the neighbours and the inverse 2x2 systems, which all channels share."""
-    h, w = alpha.shape
-    _pad(row, alpha[y], x0, x1)
-    mine = row[first:]
-    above, below = alpha[max(y - 1, 0), x0 + first : x1], alpha[min(y + 1, h - 1), x0 + first : x1]
+    h, _, half_w = alpha.shape
+    n = k1 - k0
+    here, above, below = (
+        alpha[y, side, k0:k1],
+        alpha[max(y - 1, 0), side, k0:k1],
+        alpha[min(y + 1, h - 1), side, k0:k1],
+    )
     has_above, has_below = np.float32(y > 0), np.float32(y < h - 1)
-    n = (x1 - x0 - first + 1) // 2
+    _set_sides(t, alpha[y, 1 - side], side, k0, k1)
     for k in range(n):
-        a = mine[2 * k + 1]
+        a = here[k]
         t[ALPHA + k] = a
-        t[LEFT + k] = reg + slope * abs(a - mine[2 * k])
-        t[RIGHT + k] = reg + slope * abs(a - mine[2 * k + 2])
-        t[UP + k] = has_above * (reg + slope * abs(a - above[2 * k]))
-        t[DOWN + k] = has_below * (reg + slope * abs(a - below[2 * k]))
         t[SPREAD + k] = ZERO
-    if x0 + first == 0:
+        t[LEFT + k] = reg + slope * abs(a - t[SIDES + k])
+        t[RIGHT + k] = reg + slope * abs(a - t[SIDES + k + 1])
+        t[UP + k] = has_above * (reg + slope * abs(a - above[k]))
+        t[DOWN + k] = has_below * (reg + slope * abs(a - below[k]))
+    if side == 0 and k0 == 0:
         t[LEFT] = ZERO
-    if x1 == w and (w - 1 - x0 - first) & 1 == 0:
+    if side == 1 and k1 == half_w:
         t[RIGHT + n - 1] = ZERO
     if var.size > 0:
-        spread = var[y, x0 + first : x1]
+        spread = var[y, side, k0:k1]
         for k in range(n):
-            t[SPREAD + k] = spread[2 * k]
+            t[SPREAD + k] = spread[k]
     for k in range(n):
         a, v = t[ALPHA + k], t[SPREAD + k]
         b = ONE - a
@@ -83,87 +93,62 @@ def _set_weights(t, row, alpha, var, y, x0, x1, first, reg, slope):
 
 
 @jit
-def _set_mean(t, out, row, field, y, c, x0, x1, first):
+def _set_mean(t, out, field, y, c, side, k0, k1):
     """Set the weighted means of the four neighbours in one channel."""
     h = field.shape[0]
-    _pad(row, field[y, c], x0, x1)
-    above, below = field[max(y - 1, 0), c, x0 + first : x1], field[min(y + 1, h - 1), c, x0 + first : x1]
-    mine = row[first:]
-    for k in range((x1 - x0 - first + 1) // 2):
-        sides = t[LEFT + k] * mine[2 * k] + t[RIGHT + k] * mine[2 * k + 2]
-        t[out + k] = sides + (t[UP + k] * above[2 * k] + t[DOWN + k] * below[2 * k])
+    _set_sides(t, field[y, c, 1 - side], side, k0, k1)
+    above, below = field[max(y - 1, 0), c, side, k0:k1], field[min(y + 1, h - 1), c, side, k0:k1]
+    for k in range(k1 - k0):
+        sides = t[LEFT + k] * t[SIDES + k] + t[RIGHT + k] * t[SIDES + k + 1]
+        t[out + k] = sides + (t[UP + k] * above[k] + t[DOWN + k] * below[k])
 
 
 @jit
-def _store(piece, row, t, new, first):
-    """Write the packed new values between the old ones of the other colour: whole rows, so that it vectorises."""
-    n = piece.size // 2
-    if first == 1:
-        old = row[1:]
-        for k in range(n):
-            piece[2 * k] = old[2 * k]
-            piece[2 * k + 1] = t[new + k]
-    else:
-        old = row[2:]
-        for k in range(n):
-            piece[2 * k] = t[new + k]
-            piece[2 * k + 1] = old[2 * k]
-        if piece.size & 1:
-            piece[2 * n] = t[new + n]
-
-
-@jit
-def _relax_piece(t, row_F, row_B, foreground, background, image, cov, y, x0, x1, first):
+def _relax_piece(t, foreground, background, image, cov, y, side, k0, k1):
     """Solve the 2x2 systems of the pixels of one colour, their neighbours held fixed."""
-    n = (x1 - x0 - first + 1) // 2
+    n = k1 - k0
+    for k in range(n):
+        t[COV + k] = ZERO
     for c in range(foreground.shape[1]):
-        _set_mean(t, MEAN_F, row_F, foreground, y, c, x0, x1, first)
-        _set_mean(t, MEAN_B, row_B, background, y, c, x0, x1, first)
-        pixels = image[y, x0 + first : x1, c]
-        for k in range(n):
-            t[COLOUR + k] = pixels[2 * k]
-            t[COV + k] = ZERO
+        _set_mean(t, MEAN_F, foreground, y, c, side, k0, k1)
+        _set_mean(t, MEAN_B, background, y, c, side, k0, k1)
         if cov.size > 0:
-            products = cov[y, x0 + first : x1, c]
+            products = cov[y, c, side, k0:k1]
             for k in range(n):
-                t[COV + k] = products[2 * k]
+                t[COV + k] = products[k]
+        F, B, colour = foreground[y, c, side, k0:k1], background[y, c, side, k0:k1], image[y, c, side, k0:k1]
         for k in range(n):
             a, f, b = t[ALPHA + k], t[MEAN_F + k], t[MEAN_B + k]
-            r = t[COLOUR + k] - a * f - (ONE - a) * b
+            r = colour[k] - a * f - (ONE - a) * b
             q = t[COV + k] - t[SPREAD + k] * (f - b)
-            t[MEAN_F + k] = _clip(f + t[FOR_F + k] * r + t[COV_F + k] * q, ZERO, ONE)
-            t[MEAN_B + k] = _clip(b + t[FOR_B + k] * r - t[COV_B + k] * q, ZERO, ONE)
-        _store(foreground[y, c, x0:x1], row_F, t, MEAN_F, first)
-        _store(background[y, c, x0:x1], row_B, t, MEAN_B, first)
+            F[k] = _clip(f + t[FOR_F + k] * r + t[COV_F + k] * q, ZERO, ONE)
+            B[k] = _clip(b + t[FOR_B + k] * r - t[COV_B + k] * q, ZERO, ONE)
 
 
 @jit
 def _relax_strip(foreground, background, image, cov, alpha, var, strip, colour, reg, slope):
-    h, w = alpha.shape
+    h, _, half_w = alpha.shape
     t = np.empty(TEMPORARY, np.float32)
-    row_F, row_B = np.empty(PIECE + 8, np.float32), np.empty(PIECE + 8, np.float32)
     for y in range(strip * STRIP, min((strip + 1) * STRIP, h)):
-        first = (y + colour) & 1
-        for x0 in range(0, w, PIECE):
-            x1 = min(x0 + PIECE, w)
-            if x0 + first < x1:
-                _set_weights(t, row_F, alpha, var, y, x0, x1, first, reg, slope)
-                _relax_piece(t, row_F, row_B, foreground, background, image, cov, y, x0, x1, first)
+        side = (y + colour) & 1
+        for k0 in range(0, half_w, PIECE):
+            k1 = min(k0 + PIECE, half_w)
+            _set_weights(t, alpha, var, y, side, k0, k1, reg, slope)
+            _relax_piece(t, foreground, background, image, cov, y, side, k0, k1)
 
 
 @pjit
 def relax(foreground, background, image, cov, alpha, var, iterations, reg, slope):
-    """Sweep all pixels of one colour of the checkerboard, then of the other, in place.
+    """Sweep all pixels of one colour of the checkerboard, then of the other, improving both fields in place.
 
     Within a colour the order does not matter: the result does not depend on the number of threads.
-    `foreground`, `background` (h, channels, w) are improved. `image` (h, w, channels) and `alpha` (h, w) are the
-    means over each pixel's block of the photo, `cov` the covariances of the two and `var` the variances of alpha;
-    both are empty where blocks are single pixels.
+    `image` and `alpha` are the means over each pixel's block of the photo, `cov` the covariances of the two and
+    `var` the variances of alpha; both are empty where blocks are single pixels.
     """
-    h, w = alpha.shape
+    h, _, half_w = alpha.shape
     strips = (h + STRIP - 1) // STRIP
     for half in range(2 * iterations):
-        if h * w <= SERIAL:
+        if 2 * h * half_w <= SERIAL:
             for strip in range(strips):
                 _relax_strip(foreground, background, image, cov, alpha, var, strip, half & 1, reg, slope)
         else:
@@ -172,51 +157,66 @@ def relax(foreground, background, image, cov, alpha, var, iterations, reg, slope
 
 
 @pjit
-def halve(image, cov, alpha, var, image_out, cov_out, alpha_out, var_out):
-    """Means, variance and covariances of blocks of 2x2 pixels; at an odd border the last pixels count twice."""
+def split(image, out):
+    """Store an image (h, w, channels) as split rows."""
     h, w, channels = image.shape
+    for y in prange(h):
+        for c in range(channels):
+            even, odd = out[y, c, 0], out[y, c, 1]
+            for k in range(w // 2):
+                even[k] = image[y, 2 * k, c]
+                odd[k] = image[y, 2 * k + 1, c]
+            if w & 1:
+                even[w // 2] = image[y, w - 1, c]
+                odd[w // 2] = image[y, w - 1, c]
+
+
+@pjit
+def halve(image, cov, alpha, var, image_out, cov_out, alpha_out, var_out):
+    """Means, variances and covariances of blocks of 2x2 pixels; at an odd border the last pixels count twice."""
+    h, channels, _, half_w = image.shape
     for Y in prange(alpha_out.shape[0]):
         y0, y1 = 2 * Y, min(2 * Y + 1, h - 1)
-        for X in range(alpha_out.shape[1]):
-            x0, x1 = 2 * X, min(2 * X + 1, w - 1)
-            a0, a1, a2, a3 = alpha[y0, x0], alpha[y0, x1], alpha[y1, x0], alpha[y1, x1]
+        for K in range(2 * alpha_out.shape[2]):
+            side, at, k = K & 1, K // 2, min(K, half_w - 1)
+            a0, a1, a2, a3 = alpha[y0, 0, k], alpha[y0, 1, k], alpha[y1, 0, k], alpha[y1, 1, k]
             a = QUARTER * (a0 + a1 + a2 + a3)
             d0, d1, d2, d3 = a0 - a, a1 - a, a2 - a, a3 - a
             inner = ZERO
             if var.size > 0:
-                inner = var[y0, x0] + var[y0, x1] + var[y1, x0] + var[y1, x1]
-            alpha_out[Y, X] = a
-            var_out[Y, X] = QUARTER * (inner + d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3)
+                inner = var[y0, 0, k] + var[y0, 1, k] + var[y1, 0, k] + var[y1, 1, k]
+            alpha_out[Y, side, at] = a
+            var_out[Y, side, at] = QUARTER * (inner + d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3)
             for c in range(channels):
-                i0, i1, i2, i3 = image[y0, x0, c], image[y0, x1, c], image[y1, x0, c], image[y1, x1, c]
+                i0, i1, i2, i3 = image[y0, c, 0, k], image[y0, c, 1, k], image[y1, c, 0, k], image[y1, c, 1, k]
                 inner = ZERO
                 if cov.size > 0:
-                    inner = cov[y0, x0, c] + cov[y0, x1, c] + cov[y1, x0, c] + cov[y1, x1, c]
-                image_out[Y, X, c] = QUARTER * (i0 + i1 + i2 + i3)
-                cov_out[Y, X, c] = QUARTER * (inner + d0 * i0 + d1 * i1 + d2 * i2 + d3 * i3)
+                    inner = cov[y0, c, 0, k] + cov[y0, c, 1, k] + cov[y1, c, 0, k] + cov[y1, c, 1, k]
+                image_out[Y, c, side, at] = QUARTER * (i0 + i1 + i2 + i3)
+                cov_out[Y, c, side, at] = QUARTER * (inner + d0 * i0 + d1 * i1 + d2 * i2 + d3 * i3)
 
 
 @pjit
 def double(coarse, fine):
-    """Give each pixel of `fine` (h, channels, w) its block's value in `coarse`."""
-    h, channels, w = fine.shape
+    """Give each pixel of `fine` its block's value in `coarse`."""
+    h, channels, _, half_w = fine.shape
     for y in prange(h):
         for c in range(channels):
-            source, target = coarse[y // 2, c], fine[y, c]
-            for X in range(w // 2):
-                target[2 * X] = source[X]
-                target[2 * X + 1] = source[X]
-            target[w - 1] = source[(w - 1) // 2]
+            for side in range(2):
+                even, odd, target = coarse[y // 2, c, 0], coarse[y // 2, c, 1], fine[y, c, side]
+                for k in range(half_w // 2):
+                    target[2 * k] = even[k]
+                    target[2 * k + 1] = odd[k]
+                if half_w & 1:
+                    target[half_w - 1] = even[half_w // 2]
 
 
 @jit
-def _project(F, B, colour, alpha, image, c):
+def _project(F, B, colour, alpha):
     """Move each pair to the nearest one in the unit square with alpha F + (1 - alpha) B = colour.
 
     The one with the larger weight is solved for last, which loses no digits. A bound that is 0 / 0 is no bound.
     """
-    for x in range(alpha.size):
-        colour[x] = image[x, c]
     for x in range(alpha.size):
         a, f, b, value = alpha[x], F[x], B[x], colour[x]
         is_f = a >= HALF
@@ -234,24 +234,26 @@ def _project(F, B, colour, alpha, image, c):
 
 
 @jit
-def _interleave(line, spare):
-    """Turn one row from (channels, w) to (w, channels), in place."""
-    channels, w = line.shape
-    spare[:] = line
-    target = line.reshape(w, channels)
-    for c in range(channels):
-        for x in range(w):
-            target[x, c] = spare[c, x]
+def _merge(field, y, spare):
+    """Turn one split row (channels, 2, w / 2) into (w, channels), in place."""
+    _, channels, _, half_w = field.shape
+    spare[:] = field[y]
+    target = field[y].reshape(half_w, 2, channels)
+    for k in range(half_w):
+        for c in range(channels):
+            target[k, 0, c] = spare[c, 0, k]
+            target[k, 1, c] = spare[c, 1, k]
 
 
 @pjit
 def finish(foreground, background, image, alpha):
-    """Satisfy the compositing equation, then turn each row from (channels, w) to (w, channels), in place."""
-    h, channels, w = foreground.shape
+    """Satisfy the compositing equation, then turn split rows into plain ones: (h, w, channels), in place."""
+    h, channels, _, half_w = foreground.shape
     for strip in prange((h + STRIP - 1) // STRIP):
-        spare = np.empty((channels, w), np.float32)
+        spare = np.empty((channels, 2, half_w), np.float32)
         for y in range(strip * STRIP, min((strip + 1) * STRIP, h)):
             for c in range(channels):
-                _project(foreground[y, c], background[y, c], spare[c], alpha[y], image[y], c)
-            _interleave(foreground[y], spare)
-            _interleave(background[y], spare)
+                for side in range(2):
+                    _project(foreground[y, c, side], background[y, c, side], image[y, c, side], alpha[y, side])
+            _merge(foreground, y, spare)
+            _merge(background, y, spare)
