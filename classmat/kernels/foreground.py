@@ -156,44 +156,84 @@ def relax(foreground, background, image, cov, alpha, var, iterations, reg, slope
                 _relax_strip(foreground, background, image, cov, alpha, var, strip, half & 1, reg, slope)
 
 
+@jit
+def _deal(line, out):
+    """Store a line as a split row; the last entry repeats if one is missing."""
+    even, odd = out[0], out[1]
+    for k in range(line.size // 2):
+        even[k] = line[2 * k]
+        odd[k] = line[2 * k + 1]
+    if line.size & 1:
+        even[-1] = line[-1]
+        odd[-1] = line[-1]
+
+
 @pjit
 def split(image, out):
     """Store an image (h, w, channels) as split rows."""
-    h, w, channels = image.shape
-    for y in prange(h):
-        for c in range(channels):
-            even, odd = out[y, c, 0], out[y, c, 1]
-            for k in range(w // 2):
-                even[k] = image[y, 2 * k, c]
-                odd[k] = image[y, 2 * k + 1, c]
-            if w & 1:
-                even[w // 2] = image[y, w - 1, c]
-                odd[w // 2] = image[y, w - 1, c]
+    for y in prange(image.shape[0]):
+        for c in range(image.shape[2]):
+            _deal(image[y, :, c], out[y, c])
+
+
+@jit
+def _block_means(upper, lower, out):
+    """Means of blocks of 2x2 pixels in two split rows."""
+    p0, p1, p2, p3 = upper[0], upper[1], lower[0], lower[1]
+    for k in range(out.size):
+        out[k] = QUARTER * ((p0[k] + p1[k]) + (p2[k] + p3[k]))
+
+
+@jit
+def _add_products(deviation, upper, lower, out):
+    """Add the means over blocks of the products with what alpha deviates from its mean."""
+    d0, d1, d2, d3 = deviation[0], deviation[1], deviation[2], deviation[3]
+    p0, p1, p2, p3 = upper[0], upper[1], lower[0], lower[1]
+    for k in range(out.size):
+        out[k] += QUARTER * ((d0[k] * p0[k] + d1[k] * p1[k]) + (d2[k] * p2[k] + d3[k] * p3[k]))
+
+
+@jit
+def _set_deviations(upper, lower, mean, out):
+    for side in range(2):
+        first, second = out[side], out[2 + side]
+        p, q = upper[side], lower[side]
+        for k in range(mean.size):
+            first[k] = p[k] - mean[k]
+            second[k] = q[k] - mean[k]
+
+
+@jit
+def _halve_row(image, cov, alpha, var, image_out, cov_out, alpha_out, var_out, Y):
+    h, channels, _, half_w = image.shape
+    y0, y1 = 2 * Y, min(2 * Y + 1, h - 1)
+    mean, spread, deviation = (
+        np.empty(half_w, np.float32),
+        np.zeros(half_w, np.float32),
+        np.empty((4, half_w), np.float32),
+    )
+    _block_means(alpha[y0], alpha[y1], mean)
+    _deal(mean, alpha_out[Y])
+    _set_deviations(alpha[y0], alpha[y1], mean, deviation)
+    if var.size > 0:
+        _block_means(var[y0], var[y1], spread)
+    _add_products(deviation, deviation[:2], deviation[2:], spread)
+    _deal(spread, var_out[Y])
+    for c in range(channels):
+        _block_means(image[y0, c], image[y1, c], mean)
+        _deal(mean, image_out[Y, c])
+        spread[:] = ZERO
+        if cov.size > 0:
+            _block_means(cov[y0, c], cov[y1, c], spread)
+        _add_products(deviation, image[y0, c], image[y1, c], spread)
+        _deal(spread, cov_out[Y, c])
 
 
 @pjit
 def halve(image, cov, alpha, var, image_out, cov_out, alpha_out, var_out):
     """Means, variances and covariances of blocks of 2x2 pixels; at an odd border the last pixels count twice."""
-    h, channels, _, half_w = image.shape
     for Y in prange(alpha_out.shape[0]):
-        y0, y1 = 2 * Y, min(2 * Y + 1, h - 1)
-        for K in range(2 * alpha_out.shape[2]):
-            side, at, k = K & 1, K // 2, min(K, half_w - 1)
-            a0, a1, a2, a3 = alpha[y0, 0, k], alpha[y0, 1, k], alpha[y1, 0, k], alpha[y1, 1, k]
-            a = QUARTER * (a0 + a1 + a2 + a3)
-            d0, d1, d2, d3 = a0 - a, a1 - a, a2 - a, a3 - a
-            inner = ZERO
-            if var.size > 0:
-                inner = var[y0, 0, k] + var[y0, 1, k] + var[y1, 0, k] + var[y1, 1, k]
-            alpha_out[Y, side, at] = a
-            var_out[Y, side, at] = QUARTER * (inner + d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3)
-            for c in range(channels):
-                i0, i1, i2, i3 = image[y0, c, 0, k], image[y0, c, 1, k], image[y1, c, 0, k], image[y1, c, 1, k]
-                inner = ZERO
-                if cov.size > 0:
-                    inner = cov[y0, c, 0, k] + cov[y0, c, 1, k] + cov[y1, c, 0, k] + cov[y1, c, 1, k]
-                image_out[Y, c, side, at] = QUARTER * (i0 + i1 + i2 + i3)
-                cov_out[Y, c, side, at] = QUARTER * (inner + d0 * i0 + d1 * i1 + d2 * i2 + d3 * i3)
+        _halve_row(image, cov, alpha, var, image_out, cov_out, alpha_out, var_out, Y)
 
 
 @pjit
