@@ -13,7 +13,7 @@ import numpy as np
 from ._jit import jit, pjit, prange
 
 PIECE = 256  # pixels of one colour that are worked on at a time: their temporary rows stay in the first cache
-STRIP = 16  # rows that share one temporary array
+STRIP = 32  # rows that one thread works on at a time
 SERIAL = 64 * 64  # levels of at most so many pixels are not worth waking threads for
 
 ROOM = PIECE + 8
@@ -126,15 +126,33 @@ def _relax_piece(t, foreground, background, image, cov, y, side, k0, k1):
 
 
 @jit
-def _relax_strip(foreground, background, image, cov, alpha, var, strip, colour, reg, slope):
-    h, _, half_w = alpha.shape
+def _relax_row(t, foreground, background, image, cov, alpha, var, y, colour, reg, slope):
+    side, half_w = (y + colour) & 1, alpha.shape[2]
+    for k0 in range(0, half_w, PIECE):
+        k1 = min(k0 + PIECE, half_w)
+        _set_weights(t, alpha, var, y, side, k0, k1, reg, slope)
+        _relax_piece(t, foreground, background, image, cov, y, side, k0, k1)
+
+
+@jit
+def _relax_strip(foreground, background, image, cov, alpha, var, strip, reg, slope):
+    """Red pixels of a strip; black ones as soon as the red ones around them are done, while rows are in the cache."""
     t = np.empty(TEMPORARY, np.float32)
-    for y in range(strip * STRIP, min((strip + 1) * STRIP, h)):
-        side = (y + colour) & 1
-        for k0 in range(0, half_w, PIECE):
-            k1 = min(k0 + PIECE, half_w)
-            _set_weights(t, alpha, var, y, side, k0, k1, reg, slope)
-            _relax_piece(t, foreground, background, image, cov, y, side, k0, k1)
+    begin, end = strip * STRIP, min((strip + 1) * STRIP, alpha.shape[0])
+    for y in range(begin, end):
+        _relax_row(t, foreground, background, image, cov, alpha, var, y, 0, reg, slope)
+        if y >= begin + 2:
+            _relax_row(t, foreground, background, image, cov, alpha, var, y - 1, 1, reg, slope)
+
+
+@jit
+def _relax_edges(foreground, background, image, cov, alpha, var, strip, reg, slope):
+    """Black pixels of the first and the last row of a strip, which have red neighbours in other strips."""
+    t = np.empty(TEMPORARY, np.float32)
+    begin, last = strip * STRIP, min((strip + 1) * STRIP, alpha.shape[0]) - 1
+    _relax_row(t, foreground, background, image, cov, alpha, var, begin, 1, reg, slope)
+    if last > begin:
+        _relax_row(t, foreground, background, image, cov, alpha, var, last, 1, reg, slope)
 
 
 @pjit
@@ -147,13 +165,18 @@ def relax(foreground, background, image, cov, alpha, var, iterations, reg, slope
     """
     h, _, half_w = alpha.shape
     strips = (h + STRIP - 1) // STRIP
-    for half in range(2 * iterations):
-        if 2 * h * half_w <= SERIAL:
+    if 2 * h * half_w <= SERIAL:
+        for _ in range(iterations):
             for strip in range(strips):
-                _relax_strip(foreground, background, image, cov, alpha, var, strip, half & 1, reg, slope)
-        else:
+                _relax_strip(foreground, background, image, cov, alpha, var, strip, reg, slope)
+            for strip in range(strips):
+                _relax_edges(foreground, background, image, cov, alpha, var, strip, reg, slope)
+    else:
+        for _ in range(iterations):
             for strip in prange(strips):
-                _relax_strip(foreground, background, image, cov, alpha, var, strip, half & 1, reg, slope)
+                _relax_strip(foreground, background, image, cov, alpha, var, strip, reg, slope)
+            for strip in prange(strips):
+                _relax_edges(foreground, background, image, cov, alpha, var, strip, reg, slope)
 
 
 @jit
