@@ -28,10 +28,11 @@ def estimate_foreground(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Estimate the colours of foreground and background from a photo and its matte.
 
-    Minimises, per channel, equation (3) of Germer et al. (2020)::
+    Minimises, per channel, the cost of Germer et al. (2020)::
 
-        sum over pixels i of      (alpha_i F_i + (1 - alpha_i) B_i - I_i)^2
-        + sum over neighbours j   (regularization + gradient_weight |alpha_i - alpha_j|) ((F_i - F_j)^2 + (B_i - B_j)^2)
+        sum over i of           (alpha_i F_i + (1 - alpha_i) B_i - I_i)^2
+        + sum over neighbours j (regularization + gradient_weight |alpha_i - alpha_j|)
+                                * ((F_i - F_j)^2 + (B_i - B_j)^2)
 
     from one pixel for the whole image to full size, each level beginning with the result of the one before. Other
     than in the paper
@@ -52,9 +53,9 @@ def estimate_foreground(
     method : {"multilevel"}
         The algorithm.
     regularization : float
-        Smoothness where alpha is constant; above 0.
+        Smoothness where alpha is constant; 1e-12 to 1e6.
     gradient_weight : float
-        Additional smoothness per difference of alpha, at full size. It is halved with each coarser level.
+        Additional smoothness per difference of alpha at full size, 0 to 1e6. It is halved with each coarser level.
     n_small_iterations, n_big_iterations : int
         Sweeps on levels that are at most, or more than, `small_size` pixels wide and high.
     small_size : int
@@ -83,8 +84,8 @@ def estimate_foreground(
     (array([0.6, 0. , 0.4]), array([1., 0., 0.], dtype=float32))
     """
     as_choice(method, ("multilevel",), name="method")
-    reg = as_number(regularization, name="regularization", low=0, exclusive=True)
-    slope = as_number(gradient_weight, name="gradient_weight", low=0)
+    reg = as_number(regularization, name="regularization", low=1e-12, high=1e6)
+    slope = as_number(gradient_weight, name="gradient_weight", low=0, high=1e6)
     n_small = as_count(n_small_iterations, name="n_small_iterations")
     n_big = as_count(n_big_iterations, name="n_big_iterations")
     small = as_count(small_size, name="small_size")
