@@ -2,7 +2,7 @@
 
     python benchmarks/foreground.py [--large] [--json result.json] [--photos FOLDER]
 
-Scenes have exactly known colours; both programs get the same float32 arrays, take turns, and medians are shown.
+Scenes have exactly known colours. Both programs get the same float32 arrays, in turns; times are medians.
 PyMatting's function runs on one thread, classmat's on NUMBA_NUM_THREADS (all cores unless set).
 
 Photos are pairs `<name>_image.png`, `<name>_alpha.png`, such as the training set of alphamatting.com.
@@ -87,13 +87,13 @@ def errors(image: np.ndarray, alpha: np.ndarray, fields: Any, truth: Any = None)
 def added_bytes(program: str, h: int, w: int) -> float:
     """Growth of the peak resident size per pixel beyond what the inputs take, in a process of its own."""
     code = (
-        "import resource, sys; import numpy as np; sys.path[:0] = [{here!r}, {root!r}]\n"
+        "import sys; import numpy as np; sys.path[:0] = [{here!r}, {root!r}]\n"
         "import foreground as bench; f = bench.load({program!r})\n"
         "f(np.zeros((64, 64, 3), np.float32), np.zeros((64, 64), np.float32))\n"
         "a = np.full(({h}, {w}), 0.5, np.float32); i = np.full(({h}, {w}, 3), 0.5, np.float32)\n"
-        "rss = lambda: int(open('/proc/self/statm').read().split()[1]) * resource.getpagesize()\n"
-        "before = rss(); f(i, a)\n"
-        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / a.size)\n"
+        "status = lambda key: 1024 * int(open('/proc/self/status').read().split(key + ':')[1].split()[0])\n"
+        "open('/proc/self/clear_refs', 'w').write('5'); before = status('VmRSS'); f(i, a)\n"
+        "print((status('VmHWM') - before) / a.size)\n"
     )
     here = Path(__file__).resolve().parent
     code = code.format(here=str(here), root=str(here.parent), program=program, h=h, w=w)
@@ -135,7 +135,7 @@ def show(rows: list[dict]) -> None:
     for row in rows:
         cells = [f"{row['seconds']:.4f}", f"{row['seconds'] / seconds[row['case']]:.2f}"]
         for key in ("composite_mean", "composite_max", "F_error", "B_error"):
-            cells.append(f"{1e3 * row[key]:.4f}" if key in row else "")
+            cells.append(f"{1e3 * row[key]:.2g}" if key in row else "")
         cells.append(f"{row['added_bytes_per_pixel']:.0f}" if "added_bytes_per_pixel" in row else "")
         table.add_row(row["case"], row["program"], *cells, end_section=row["program"] == PROGRAMS[-1])
     Console(width=120).print(table)

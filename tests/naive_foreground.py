@@ -32,7 +32,7 @@ def neighbours(x):
 
 
 def sweep(F, B, image, cov, alpha, var, colour, reg, slope):
-    """Solve `(M + s) (F, B) = data + s * means` for one colour, M being the mean of (alpha, 1 - alpha)^T (...)."""
+    """Solve (M + s) (F, B) = data + s means for one colour; M is the mean over a block of (a, b)^T (a, b)."""
     weight = np.nan_to_num(reg + slope * np.abs(alpha - neighbours(alpha)))
     s = weight.sum(axis=0)
     a, b = alpha, 1 - alpha

@@ -1,8 +1,8 @@
 """Multi-level foreground estimation: averages over 2x2 blocks, red-black relaxation, projection.
 
-Everything is stored as *split rows*, the even columns first: (h, channels, 2, (w + 1) // 2), or without `channels`.
-The pixels of one colour of the checkerboard, and their neighbours, then lie next to each other, so that all
-inner loops vectorise. If w is odd, the last column is repeated.
+Everything is stored as *split rows*, the even columns first: (h, channels, 2, (w + 1) // 2), or without
+`channels`. The pixels of one colour of the checkerboard, and their neighbours, then lie next to each other,
+and all inner loops vectorise. If w is odd, the last column is repeated.
 
 The temporary rows of a piece are parts of one array at offsets known when compiling: LLVM then needs no
 aliasing checks between them, of which it allows too few to vectorise.
@@ -34,7 +34,7 @@ def _clip(value, low, high):
 
 @jit
 def _set_sides(t, line, side, k0, k1):
-    """Copy a line so that the left neighbour of the k-th pixel is the k-th entry and the right one is the next.
+    """Copy a line so that the k-th pixel's left neighbour is the k-th entry and its right one is the next.
 
     `side` is 0 for pixels in even columns, 1 for odd ones; `line` has the columns between. Beyond the border
     the last entry repeats; its weight is zero.
@@ -136,7 +136,7 @@ def _relax_row(t, foreground, background, image, cov, alpha, var, y, colour, reg
 
 @jit
 def _relax_strip(foreground, background, image, cov, alpha, var, strip, reg, slope):
-    """Red pixels of a strip; black ones as soon as the red ones around them are done, while rows are in the cache."""
+    """Red pixels of a strip, and black ones as soon as all red ones around are done: rows stay cached."""
     t = np.empty(TEMPORARY, np.float32)
     begin, end = strip * STRIP, min((strip + 1) * STRIP, alpha.shape[0])
     for y in range(begin, end):
@@ -160,8 +160,17 @@ def relax(foreground, background, image, cov, alpha, var, iterations, reg, slope
     """Sweep all pixels of one colour of the checkerboard, then of the other, improving both fields in place.
 
     Within a colour the order does not matter: the result does not depend on the number of threads.
-    `image` and `alpha` are the means over each pixel's block of the photo, `cov` the covariances of the two and
-    `var` the variances of alpha; both are empty where blocks are single pixels.
+    `image` and `alpha` are the means over each pixel's block of the photo, `cov` the covariances of the two
+    and `var` the variances of alpha; both are empty where blocks are single pixels.
+
+    With a = alpha, b = 1 - a, v = var, s the sum of the weights and f, g the neighbours' weighted means of
+    F and B, the 2x2 system of a pixel is solved by::
+
+        r = image - a f - b g          q = cov - v (f - g)         det = v + s (a^2 + b^2 + 2 v) + s^2
+        F = f + ((v + a s) r + (b + s) q) / det
+        B = g + ((v + b s) r - (a + s) q) / det
+
+    in which, other than in the inverse matrix times the right side, nothing cancels as s -> 0.
     """
     h, _, half_w = alpha.shape
     strips = (h + STRIP - 1) // STRIP
@@ -254,7 +263,7 @@ def _halve_row(image, cov, alpha, var, image_out, cov_out, alpha_out, var_out, Y
 
 @pjit
 def halve(image, cov, alpha, var, image_out, cov_out, alpha_out, var_out):
-    """Means, variances and covariances of blocks of 2x2 pixels; at an odd border the last pixels count twice."""
+    """Means, variances, covariances of blocks of 2x2 pixels; at an odd border the last pixels count twice."""
     for Y in prange(alpha_out.shape[0]):
         _halve_row(image, cov, alpha, var, image_out, cov_out, alpha_out, var_out, Y)
 
@@ -278,7 +287,7 @@ def double(coarse, fine):
 def _project(F, B, colour, alpha):
     """Move each pair to the nearest one in the unit square with alpha F + (1 - alpha) B = colour.
 
-    The one with the larger weight is solved for last, which loses no digits. A bound that is 0 / 0 is no bound.
+    The one with the larger weight is solved for last, which loses no digits. A bound of 0 / 0 is no bound.
     """
     for x in range(alpha.size):
         a, f, b, value = alpha[x], F[x], B[x], colour[x]

@@ -1,7 +1,7 @@
-"""Foreground estimation: given a photo and its matte, what colours do subject and background have?
+"""Foreground estimation: the colours of subject and background, given a photo and its matte.
 
-Germer, Uelwer, Conrad, Harmeling: Fast Multi-Level Foreground Estimation (2020), arXiv 2006.14970, with three
-changes that lower the error, see `estimate_foreground`.
+Germer, Uelwer, Conrad, Harmeling: Fast Multi-Level Foreground Estimation (2020), arXiv 2006.14970, changed
+where that lowers the error, see `estimate_foreground`.
 """
 
 from typing import Any
@@ -34,15 +34,16 @@ def estimate_foreground(
         + sum over neighbours j (regularization + gradient_weight |alpha_i - alpha_j|)
                                 * ((F_i - F_j)^2 + (B_i - B_j)^2)
 
-    from one pixel for the whole image to full size, each level beginning with the result of the one before. Other
-    than in the paper
+    from one pixel for the whole image to full size, each level beginning with the result of the one before.
+    Other than in the paper
 
-    * a coarse pixel stands for all pixels of its block, not for a sample of them: its data term is the mean of theirs,
-      which needs no more than means, the variance of alpha and its covariances with the colours. Where
-      alpha varies in a block, that determines both colours;
-    * pixels are swept in red-black order, which runs in parallel and gives the same result for any number of threads;
-    * the result is projected onto the compositing equation: it holds to rounding, so that where alpha is 1 the
-      foreground is the image, and where it is 0 the background is.
+    * a coarse pixel stands for all pixels of its block, not for a sample of them: its data term is the mean
+      of theirs, which needs no more than means, the variance of alpha and its covariances with the colours.
+      Where alpha varies in a block, that determines both colours;
+    * the weight of differences of alpha is halved with each coarser level;
+    * pixels are swept in red-black order: in parallel, with the same result for any number of threads;
+    * the result is projected onto the compositing equation, which then holds to rounding. Where alpha is 1
+      the foreground is the image, and where it is 0 the background is.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def estimate_foreground(
     regularization : float
         Smoothness where alpha is constant; 1e-12 to 1e6.
     gradient_weight : float
-        Additional smoothness per difference of alpha at full size, 0 to 1e6. It is halved with each coarser level.
+        Additional smoothness per difference of alpha, at full size; 0 to 1e6.
     n_small_iterations, n_big_iterations : int
         Sweeps on levels that are at most, or more than, `small_size` pixels wide and high.
     small_size : int
@@ -89,15 +90,16 @@ def estimate_foreground(
     n_small = as_count(n_small_iterations, name="n_small_iterations")
     n_big = as_count(n_big_iterations, name="n_big_iterations")
     small = as_count(small_size, name="small_size")
-    finest, shape = _finest_level(image, alpha)
-    levels = _coarsen(finest, shape[1])
+    level, shape = _finest_level(image, alpha)
+    levels = _coarsen(level, shape[1])
     F, B = _overall_colours(levels[-1])
     for depth in reversed(range(len(levels))):
         level = levels.pop()
         F, B = _refine(F, level[0].shape), _refine(B, level[0].shape)
         n_iterations = n_small if max(shape[0], shape[1]) <= small << depth else n_big
         kernels.relax(F, B, *level, n_iterations, np.float32(reg), np.float32(slope / 2**depth))
-    kernels.finish(F, B, finest[0], finest[2])
+    kernels.finish(F, B, level[0], level[2])
+    del level  # before rows are copied, if they must be
     return _plain(F, shape), _plain(B, shape)
 
 
@@ -136,7 +138,7 @@ def cutout(image: ArrayLike, alpha: ArrayLike, **options: Any) -> NDArray[np.flo
 
 
 def _finest_level(image: ArrayLike, alpha: ArrayLike) -> tuple[Level, tuple[int, ...]]:
-    """The image and its matte as split rows, no spread within a pixel; and the shape of the image."""
+    """Return the image and its matte as split rows, no spread within a pixel; and the shape of the image."""
     colours, matte = as_image(image, dtype=np.float32), as_alpha(alpha, dtype=np.float32)
     require_same_size(colours, matte, names=("image", "alpha"))
     h, w = matte.shape
@@ -168,7 +170,7 @@ def _coarsen(finest: Level, w: int) -> list[Level]:
 
 
 def _overall_colours(coarsest: Level) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Means of the image weighted with alpha and with 1 - alpha; of the whole image where no weight is left."""
+    """Average the image with weights alpha and 1 - alpha; without weights where they are all zero."""
     mean, cov, alpha, _ = coarsest
     a = float(alpha[0, 0, 0])
     shift = cov if cov.size else np.zeros_like(mean)
@@ -184,6 +186,6 @@ def _refine(coarse: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.f
 
 
 def _plain(field: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """The memory of finished rows, without the column that made their number even."""
+    """Return finished rows without the column that made their number even: in place if there is none."""
     h, w = shape[:2]
     return np.ascontiguousarray(field.reshape(h, field[0, 0].size, -1)[:, :w]).reshape(shape)

@@ -78,7 +78,7 @@ def test_any_shape_satisfies_the_compositing_equation(shape, seed):
 
 @given(shape=shapes, seed=st.integers(0, 99))
 def test_equals_the_naive_twin(shape, seed):
-    # Moderate gradients: on random mattes the 2x2 systems of the twin are solved as badly as they are conditioned.
+    # A smooth matte and no tiny weights: the twin solves its 2x2 systems as badly as they are conditioned.
     rng = np.random.default_rng(seed)
     image = rng.random((*shape, 3))
     alpha = ndimage.gaussian_filter(rng.random(shape), 1)
