@@ -311,8 +311,8 @@ def _merge(field, y, spare):
     _, channels, _, half_w = field.shape
     spare[:] = field[y]
     target = field[y].reshape(half_w, 2, channels)
-    for k in range(half_w):
-        for c in range(channels):
+    for c in range(channels):
+        for k in range(half_w):
             target[k, 0, c] = spare[c, 0, k]
             target[k, 1, c] = spare[c, 1, k]
 
