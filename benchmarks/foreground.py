@@ -35,9 +35,7 @@ def make_scene(h: int, w: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     along = np.linspace(0.27, 0.46, 4 * h)
     for angle in rng.uniform(0, 2 * np.pi, 300):
         bend = angle + 2 * rng.normal() * (along - 0.27)
-        line[
-            (h / 2 + h * along * np.sin(bend)).astype(int), (w / 2 + h * along * np.cos(bend)).astype(int)
-        ] = 1
+        line[(h / 2 + h * along * np.sin(bend)).astype(int), (w / 2 + h * along * np.cos(bend)).astype(int)] = 1
     alpha = np.clip(np.maximum(alpha, 1.5 * ndimage.gaussian_filter(line, 0.8)), 0, 1).astype(np.float32)
     F, B = (_smooth_colours(rng, h, w, mean) for mean in ((0.7, 0.45, 0.3), (0.2, 0.4, 0.6)))
     return alpha[..., None] * F + (1 - alpha[..., None]) * B, alpha, F, B
@@ -59,9 +57,7 @@ def load(program: str) -> Any:
     return lambda image, alpha: estimate_foreground_ml(image, alpha, return_background=True)
 
 
-def take_turns(
-    functions: dict[str, Any], image: np.ndarray, alpha: np.ndarray, repeat: int
-) -> dict[str, dict]:
+def take_turns(functions: dict[str, Any], image: np.ndarray, alpha: np.ndarray, repeat: int) -> dict[str, dict]:
     seconds: dict[str, list[float]] = {program: [] for program in functions}
     results = {}
     for turn in range(repeat + 1):  # the first turn compiles
@@ -126,9 +122,7 @@ def measure_photo(path: Path, repeat: int, functions: dict[str, Any]) -> list[di
 
 
 def show(rows: list[dict]) -> None:
-    table = Table(
-        title="Multi-level foreground estimation (errors in 1e-3 of the range; F, B over soft pixels)"
-    )
+    table = Table(title="Multi-level foreground estimation (errors in 1e-3 of the range; F, B over soft pixels)")
     for heading in ("case", "program", "s", "ratio", "composite mean", "max", "F", "B", "bytes/px added"):
         table.add_column(heading, justify="left" if heading in ("case", "program") else "right")
     seconds = {row["case"]: row["seconds"] for row in rows if row["program"] == "classmat"}
@@ -144,9 +138,7 @@ def show(rows: list[dict]) -> None:
 def main(
     repeat: Annotated[int, typer.Option(min=1, help="Turns of each program after the first.")] = 5,
     large: Annotated[bool, typer.Option(help="Also 12 megapixels.")] = False,
-    memory: Annotated[
-        bool, typer.Option(help="Also measure memory (Linux), in processes of their own.")
-    ] = True,
+    memory: Annotated[bool, typer.Option(help="Also measure memory (Linux), in processes of their own.")] = True,
     photos: Annotated[Path | None, typer.Option(help="Folder of *_image.png and *_alpha.png.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
 ) -> None:

@@ -326,8 +326,6 @@ def finish(foreground, background, image, alpha):
         for y in range(strip * STRIP, min((strip + 1) * STRIP, h)):
             for c in range(channels):
                 for side in range(2):
-                    _project(
-                        foreground[y, c, side], background[y, c, side], image[y, c, side], alpha[y, side]
-                    )
+                    _project(foreground[y, c, side], background[y, c, side], image[y, c, side], alpha[y, side])
             _merge(foreground, y, spare)
             _merge(background, y, spare)

@@ -22,9 +22,7 @@ def strands(h=96, w=120):
     along = np.linspace(0.25, 0.45, 400)
     for angle in rng.uniform(0, 2 * np.pi, 40):
         bend = angle + rng.normal() * (along - 0.25)
-        line[
-            (h / 2 + h * along * np.sin(bend)).astype(int), (w / 2 + h * along * np.cos(bend)).astype(int)
-        ] = 1
+        line[(h / 2 + h * along * np.sin(bend)).astype(int), (w / 2 + h * along * np.cos(bend)).astype(int)] = 1
     return np.clip(np.maximum(soft_disc(h, w), 1.5 * ndimage.gaussian_filter(line, 0.7)), 0, 1)
 
 
@@ -203,8 +201,7 @@ def test_more_sweeps_lower_the_error():
     alpha = strands()
     image, F_true, _ = scene(alpha)
     errors = [
-        weighted_error(estimate_foreground(image, alpha, n_big_iterations=n)[0], F_true, alpha)
-        for n in (0, 1, 4)
+        weighted_error(estimate_foreground(image, alpha, n_big_iterations=n)[0], F_true, alpha) for n in (0, 1, 4)
     ]
     assert errors[0] > errors[1] > errors[2]
 
@@ -254,9 +251,7 @@ def test_bad_input(function, image, alpha, options, error, words):
         function(image, alpha, **options)
 
 
-@pytest.mark.parametrize(
-    "options", [{"regularization": 1e-12}, {"regularization": 1e6}, {"gradient_weight": 1e6}]
-)
+@pytest.mark.parametrize("options", [{"regularization": 1e-12}, {"regularization": 1e6}, {"gradient_weight": 1e6}])
 def test_extreme_weights_stay_finite(options):
     image, alpha = random_case(40, 41, 6)
     F, B = estimate_foreground(image, alpha, **options)
@@ -274,8 +269,6 @@ def test_no_worse_than_pymatting(matte, noise):
     ours = estimate_foreground(image, alpha)
     theirs = peer(image, alpha, return_background=True)
     for statistic in (np.mean, np.max):
-        assert statistic(composite_error(image, alpha, *ours)) <= statistic(
-            composite_error(image, alpha, *theirs)
-        )
+        assert statistic(composite_error(image, alpha, *ours)) <= statistic(composite_error(image, alpha, *theirs))
     assert weighted_error(ours[0], F_true, alpha) <= weighted_error(theirs[0], F_true, alpha)
     assert weighted_error(ours[1], B_true, 1 - alpha) <= weighted_error(theirs[1], B_true, 1 - alpha)
