@@ -17,7 +17,9 @@ from .matting.foreground import cutout as cutout
 from .matting.foreground import estimate_foreground as estimate_foreground
 from .matting.methods import METHODS as METHODS
 from .solvers import ConvergenceWarning as ConvergenceWarning
+from .solvers import Factor as Factor
 from .solvers import Solution as Solution
+from .solvers import factorise as factorise
 from .solvers import solve as solve
 
 __version__: str

@@ -7,8 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from ..images.validate import FOREGROUND, UNKNOWN, as_alpha, require_same_size
-from ..solvers import Solution, solve
-from ..solvers.cg import Callback
+from ..solvers import Callback, Solution, solve
 
 
 def solve_unknown(

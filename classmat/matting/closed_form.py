@@ -8,8 +8,7 @@ from scipy.sparse import diags_array
 
 from ..images.validate import UNKNOWN, as_alpha, as_image, as_number, as_plane, as_trimap, require_same_size
 from ..laplacians.closed_form import closed_form_laplacian
-from ..solvers import Solution, solve
-from ..solvers.cg import Callback
+from ..solvers import Callback, Solution, solve
 from ._known import solve_unknown, warm_start
 
 Matte = NDArray[np.float64]

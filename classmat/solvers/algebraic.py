@@ -34,7 +34,8 @@ def smoothed_aggregation(A: csr_array, colours: NDArray[Any] | None) -> Operator
             csr_matrix(A),
             B=candidates,
             strength=("symmetric", {"theta": 0.0}),
-            smooth=("jacobi", {"omega": 4.0 / 3.0}),
+            # Weights from row sums: no random start as for a spectral radius, so that results repeat.
+            smooth=("jacobi", {"omega": 2.0, "weighting": "local"}),
             improve_candidates=None,
             max_coarse=400,
             coarse_solver="pinv",

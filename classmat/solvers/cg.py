@@ -1,14 +1,54 @@
 """Preconditioned conjugate gradients."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-Vector = NDArray[np.float64]
+from .factor import Answer, Callback, Factor, Stopping, Vector
+
 Operator = Callable[[Vector], Vector]
-Callback = Callable[[int, float], Any]
+
+DEFAULT_RTOL = 1e-7
+
+
+class PreconditionedCG(Factor):
+    """A matrix and a preconditioner, both as functions of a vector."""
+
+    def __init__(self, A: csr_array, precondition: Operator, method: str):
+        self.size, self.method = A.shape[0], method
+        self._A, self._precondition = A, precondition
+
+    def _solve_one(self, b: Vector, x0: Vector | None, stopping: Stopping) -> Answer:
+        run = ConjugateGradients(
+            self._A.__matmul__,
+            self._precondition,
+            b,
+            x0=x0,
+            tolerance=stopping.tolerance(b, DEFAULT_RTOL),
+            maxiter=stopping.maxiter,
+            callback=stopping.callback,
+        )
+        run.run()
+        return Answer(run.x, run.norms, run.converged)
+
+
+def jacobi(A: csr_array) -> Operator:
+    """Return the division by the diagonal, the simplest preconditioner.
+
+    Raises
+    ------
+    ValueError
+        If a diagonal entry is not positive.
+    """
+    diagonal = A.diagonal()
+    if not (diagonal > 0).all():
+        raise ValueError(
+            f"A has {int((diagonal <= 0).sum())} diagonal entries that are not positive; "
+            "accepted is a symmetric positive definite matrix."
+        )
+    inverse = 1 / diagonal
+    return lambda residual: inverse * residual
 
 
 class ConjugateGradients:

@@ -1,25 +1,35 @@
 """A sparse factorisation: exact up to rounding, for small systems and as the reference in tests."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import splu
 
+from .factor import Answer, Factor, Stopping, Vector
 
-def factorise(A: csr_array) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Return the function that solves ``A x = b`` for one right-hand side.
+# What a backward stable solve leaves at most, relative to b.
+ROUNDING = 1e-10
 
-    SuperLU's symmetric mode (minimum degree on ``A + A^T``, no pivoting, safe for positive definite A) takes
-    less than half of the time and two thirds of the memory of its default.
+
+class Direct(Factor):
+    """SuperLU in symmetric mode, with one step of iterative refinement.
+
+    Minimum degree on ``A + A^T`` without pivoting is safe for positive definite A and takes less than half of
+    the time and two thirds of the memory of SuperLU's default.
     """
-    options: dict[str, Any] = {"SymmetricMode": True}
-    factor = splu(A.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
 
-    def solve(b: NDArray[np.float64]) -> NDArray[np.float64]:
-        x = factor.solve(b)
-        return x + factor.solve(b - A @ x)  # without refinement the residual is cond(A) times rounding
+    method = "direct"
 
-    return solve
+    def __init__(self, A: csr_array):
+        self.size = A.shape[0]
+        self._A = A
+        options: dict[str, Any] = {"SymmetricMode": True}
+        self._lu = splu(A.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+
+    def _solve_one(self, b: Vector, x0: Vector | None, stopping: Stopping) -> Answer:
+        x = self._lu.solve(b)
+        x += self._lu.solve(b - self._A @ x)  # without refinement the residual is cond(A) times rounding
+        first, last = float(np.linalg.norm(b)), float(np.linalg.norm(b - self._A @ x))
+        met = last <= max(stopping.tolerance(b, 0.0), ROUNDING * first)  # it gets no better than rounding
+        return Answer(x, [last], met)

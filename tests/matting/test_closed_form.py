@@ -26,7 +26,7 @@ def direct(image, trimap):
 @pytest.mark.parametrize("name", SCENES)
 def test_equals_a_direct_solve(name, method, rtol, monkeypatch):
     if method == "algebraic":
-        monkeypatch.setattr("classmat.solvers.DIRECT_LIMIT", 0)
+        monkeypatch.setattr("classmat.solvers.choose.DIRECT_LIMIT", 0)
     scene = getattr(cm.gallery, name)(90, 120, seed=3)
     alpha, info = cm.closed_form_matting(scene.image, scene.trimap, rtol=rtol, return_info=True)
     assert info.method == method
@@ -82,7 +82,7 @@ def test_no_unknown_pixels():
 
 
 def test_warm_start_and_callback(monkeypatch):
-    monkeypatch.setattr("classmat.solvers.DIRECT_LIMIT", 0)
+    monkeypatch.setattr("classmat.solvers.choose.DIRECT_LIMIT", 0)
     scene = cm.gallery.hair(60, 80)
     seen = []
     alpha, cold = cm.closed_form_matting(

@@ -34,6 +34,18 @@ def test_equals_dense_solve(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_a_factor_is_kept(method):
+    """Several solves with one set-up are those of `solve`, in any order."""
+    A, b, image = soft_system()
+    factor = cm.factorise(A, method=method, image=image)
+    assert (factor.method, factor.size) == (method, len(b))
+    for right in (b, b**2, b):
+        kept = factor.solve(right, rtol=1e-9)
+        fresh = cm.solve(A, right, method=method, image=image, rtol=1e-9)
+        np.testing.assert_array_equal(kept.x, fresh.x)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_several_right_hand_sides(method):
     A, b, image = soft_system()
     both = np.stack([b, b**2, np.zeros_like(b)], axis=1)
@@ -101,7 +113,7 @@ def test_zero_right_hand_side():
 def test_auto_says_what_it_chose(monkeypatch):
     A, b, image = soft_system()
     assert cm.solve(A, b, image=image).method == "direct"
-    monkeypatch.setattr("classmat.solvers.DIRECT_LIMIT", 100)
+    monkeypatch.setattr("classmat.solvers.choose.DIRECT_LIMIT", 100)
     assert cm.solve(A, b, image=image).method == "algebraic"
 
 
