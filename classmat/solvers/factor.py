@@ -77,6 +77,8 @@ class Factor(ABC):
         right, start = self._as_vectors(b, "b"), None if x0 is None else self._as_vectors(x0, "x0")
         if start is not None and start.shape != right.shape:
             raise ValueError(f"x0 has shape {start.shape}; accepted is the shape of b, {right.shape}.")
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback is a {type(callback).__name__}; accepted is a function of two arguments.")
         stopping = Stopping(
             None if rtol is None else as_number(rtol, name="rtol", low=0),
             as_number(atol, name="atol", low=0),

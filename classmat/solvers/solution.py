@@ -23,7 +23,7 @@ class Solution:
     converged : bool
         Whether the true residual, recomputed at the end, meets the tolerance.
     iterations : int
-        Iterations done; 0 for a direct method, the largest number over several right-hand sides.
+        Iterations done, the largest number over several right-hand sides; a direct method counts as one.
     residual_norms : ndarray, (iterations + 1,)
         ``|b - A x|`` before the first iteration and after each; the last one is recomputed from x.
     method : str

@@ -129,12 +129,42 @@ def test_random_positive_definite_systems(n, seed, method):
     assert np.abs(solution.x - x).max() < 1e-9
 
 
+def test_direct_tells_the_callback_once():
+    A, b, _ = soft_system(8, 8)
+    seen = []
+    solution = cm.solve(A, b, method="direct", callback=lambda *step: seen.append(step))
+    assert solution.iterations == 1
+    assert seen == [(1, solution.residual_norms[-1] / solution.residual_norms[0])]
+
+
+def test_direct_is_judged_by_the_tolerance_that_was_asked_for():
+    """A weak prior leaves a matrix so nearly singular that rounding shows; it is still within rtol."""
+    image = np.random.default_rng(0).random((60, 80, 3))
+    weight = np.zeros((60, 80))
+    weight[:, [0, -1]] = 1e-5
+    A = closed_form_laplacian(image) + diags_array(weight.ravel(), format="csr")
+    solution = cm.solve(A, weight.ravel() * np.random.default_rng(1).random(4800), method="direct", rtol=1e-7)
+    assert solution.converged
+    assert solution.residual_norms[-1] <= 1e-7 * solution.residual_norms[0]
+
+
+def test_algebraic_repeats_and_leaves_the_random_state_alone():
+    A, b, image = soft_system()
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 - the legacy state is what is at stake
+    first, second = (cm.solve(A, b, method="algebraic", image=image).x for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
         ({"A": np.eye(4)}, TypeError, "A is a ndarray"),
         ({"A": csr_array((3, 4))}, ValueError, r"A has shape \(3, 4\)"),
         ({"A": csr_array(np.diag([1, 2, np.nan, 1]))}, ValueError, "A has entries that are NaN"),
+        ({"A": csr_array(np.eye(4) * 1j)}, TypeError, "A has dtype complex128"),
+        ({"A": csr_array(np.kron(np.eye(2), [[1.0, -1], [-1, 1]]))}, ValueError, "A is singular"),
+        ({"callback": 3}, TypeError, "callback is a int"),
         ({"b": np.ones(5)}, ValueError, r"b has shape \(5,\)"),
         ({"b": np.array([1, 2, np.inf, 1])}, ValueError, "b has values that are NaN or infinite"),
         ({"b": ["a"] * 4}, TypeError, "b has dtype"),
