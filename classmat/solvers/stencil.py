@@ -64,7 +64,7 @@ def _number_quads(is_unknown: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int
     layout_kernels.spread_quads(near, quads, counts)
     starts = _starts(counts)
     layout_kernels.number_quads(quads, starts)
-    return quads, 4 * int(starts[-1])
+    return quads, 4 * (int(starts[-1]) + 1)  # the last quad is always zero
 
 
 def _starts(counts: NDArray[np.int32]) -> NDArray[np.int32]:

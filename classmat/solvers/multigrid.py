@@ -1,0 +1,272 @@
+"""Conjugate gradients with a multigrid whose coarse functions are locally affine in colour."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import multigrid as pixels
+from ..kernels import multigrid_blocks as blocks
+from ..kernels import multigrid_setup as setup
+from .stencil import Stencil
+
+Array = NDArray[Any]
+
+# A tile's colour counts as an unknown of the coarse level if its spread, beside that of the others, is above this.
+DROP = 3e-4
+# Of the smoothed prolongation below the first level; the blocks' Jacobi iteration has a radius near 2.
+DAMPING = 0.6
+# A level of at most so many tiles is solved by its inverse.
+BOTTOM = 150
+
+
+@dataclass
+class Level:
+    """One coarse level during set-up."""
+
+    where: Array
+    numbers: Array
+    near: Array
+    A: Array
+    inverse: Array
+    functions: Array
+
+
+@dataclass
+class Transfer:
+    """A smoothed prolongation to one level from the next."""
+
+    parents: Array
+    P: Array
+    children: Array
+
+
+class Hierarchy:
+    """The preconditioner: float32 V-cycles with one Gauss-Seidel sweep down and one up on every level."""
+
+    def __init__(self, stencil: Stencil, image: Array) -> None:
+        self.stencil = stencil
+        layout = stencil.layout
+        diagonal = stencil.diagonal
+        self.inverse = np.zeros(layout.size, np.float32)
+        np.divide(1, diagonal, out=self.inverse, where=diagonal > 0, casting="unsafe")
+        first = self._first_level(image)
+        levels, transfers = [first], []
+        while len(levels[-1].where) > BOTTOM:
+            transfer, level = _coarsen(levels[-1])
+            if len(level.where) >= len(levels[-1].where):
+                break
+            transfers.append(transfer)
+            levels.append(level)
+        self._keep(levels, transfers)
+
+    def _first_level(self, image: Array) -> Level:
+        layout = self.stencil.layout
+        h, w = layout.is_unknown.shape
+        occupied = np.empty(((h + 3) // 4, (w + 3) // 4), np.bool_)
+        setup.occupied_tiles(layout.is_unknown, occupied)
+        where, numbers, starts = _number(occupied)
+        n = len(where)
+        self.corners = np.empty((n, 4), np.int32)
+        self.basis = np.empty((n, 16, 4), np.float32)
+        functions = np.empty((n, 4, image.shape[2] + 1))
+        setup.colour_basis(
+            image, layout.is_unknown, layout.quads, layout.size - 4, where, DROP, self.corners, self.basis,
+            functions,
+        )  # fmt: skip
+        near = np.empty((n, 9), np.int32)
+        setup.neighbours(where, numbers, near)
+        A = np.empty((n, 9, 16))
+        setup.restrict_stencil(
+            self.stencil.coefs, self.stencil.diagonal, self.corners, self.basis, near, A
+        )
+        inverse = np.empty((n, 16))
+        setup.invert_blocks(A, inverse)
+        self.chunks = _tile_chunks(layout.chunks, starts)
+        self.tile_chunks = np.append(self.chunks[:, 0], n).astype(np.int32)
+        return Level(where, numbers, near, A, inverse, functions)
+
+    def _keep(self, levels: list[Level], transfers: list[Transfer]) -> None:
+        """Keep the first level by itself, the others one after the other in the same arrays."""
+        narrow = np.float32
+        self.sizes = [len(level.where) for level in levels]
+        bottom = _inverse(levels[-1]).astype(narrow)
+        self.bottom = bottom
+        first = levels[0]
+        self.has_below = len(levels) > 1
+        self.near, self.A, self.block_inverse = first.near, first.A.astype(narrow), first.inverse.astype(narrow)
+        self.b1, self.x1, self.r1 = (np.zeros((self.sizes[0], 4), narrow) for _ in range(3))
+        if self.has_below:
+            self.parents, self.P, self.children = transfers[0].parents, transfers[0].P, transfers[0].children
+        below = levels[1:] if self.has_below else levels
+        sizes = [len(level.where) for level in below]
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+        total = int(starts[-1])
+        deep = transfers[1:]
+        shift = lambda a, s: np.where(a >= 0, a + np.int32(s), np.int32(-1))  # noqa: E731
+        self.starts = starts
+        self.deep_near = np.concatenate([shift(v.near, s) for v, s in zip(below, starts, strict=False)])
+        self.deep_A = np.concatenate([v.A.astype(narrow) for v in below])
+        self.deep_inverse = np.concatenate([v.inverse.astype(narrow) for v in below])
+        self.deep_parents = np.full((total, 4), -1, np.int32)
+        self.deep_P = np.zeros((total if deep else 0, 4, 16), narrow)
+        self.deep_children = np.full((total, 25), -1, np.int32)
+        for level, transfer in enumerate(deep):
+            fine = slice(starts[level], starts[level + 1])
+            coarse = slice(starts[level + 1], starts[level + 2])
+            self.deep_parents[fine] = shift(transfer.parents, starts[level + 1])
+            self.deep_P[fine] = transfer.P
+            self.deep_children[coarse] = shift(transfer.children, starts[level])
+        self.deep_b, self.deep_x, self.deep_r = (np.zeros((total, 4), narrow) for _ in range(3))
+
+    def apply(self, r: Array, z: Array, work: Array) -> None:
+        """Write ``z = M r``, all float32 with halo; `work` is of the same size."""
+        stencil = self.stencil
+        layout = stencil.layout
+        rows = (layout.chunks, layout.row_segments, layout.segments, layout.places, stencil.coefs)
+        z[:] = 0
+        pixels.sweep_from_zero(*rows, self.inverse, r, z)
+        tiles = (self.tile_chunks, self.corners, self.basis)
+        target = self.b1 if self.has_below else self.deep_b
+        pixels.restrict_residual(*rows, z, work, *tiles, target)
+        if self.has_below:
+            blocks.sweep_from_zero(self.chunks, self.near, self.A, self.block_inverse, self.b1, self.x1)
+            blocks.restrict_residual(
+                self.chunks, self.near, self.A, self.x1, self.r1, self.children, self.P, self.deep_b
+            )
+        blocks.cycle(
+            self.starts, self.deep_near, self.deep_A, self.deep_inverse, self.deep_b, self.deep_x, self.deep_r,
+            self.deep_parents, self.deep_P, self.deep_children, self.bottom,
+        )  # fmt: skip
+        if self.has_below:
+            blocks.prolong_and_sweep_back(
+                self.chunks, self.near, self.A, self.block_inverse, self.b1, self.x1, self.parents, self.P,
+                self.deep_x,
+            )  # fmt: skip
+        pixels.prolong(*tiles, self.x1 if self.has_below else self.deep_x, z)
+        pixels.sweep_back(*rows, self.inverse, r, z)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of everything kept, the stencil apart."""
+        return sum(v.nbytes for v in vars(self).values() if isinstance(v, np.ndarray))
+
+
+def _number(occupied: Array) -> tuple[Array, Array, Array]:
+    """Number occupied tiles row by row: (where, numbers with a border, first number of each row)."""
+    starts = np.zeros(occupied.shape[0] + 1, np.int32)
+    np.cumsum(occupied.sum(axis=1), out=starts[1:])
+    numbers = np.full((occupied.shape[0] + 2, occupied.shape[1] + 2), -1, np.int32)
+    where = np.empty((starts[-1], 2), np.int32)
+    setup.number_tiles(occupied, starts, numbers, where)
+    return where, numbers, starts
+
+
+def _tile_chunks(chunks: Array, starts: Array) -> Array:
+    """Return for each chunk its first tile, the end of its first row, the start of its last row, its end."""
+    first, stop = chunks[:-1] // 4, (chunks[1:] + 3) // 4
+    return np.stack([starts[first], starts[first + 1], starts[stop - 1], starts[stop]], axis=1).astype(np.int32)
+
+
+def _coarsen(fine: Level) -> tuple[Transfer, Level]:
+    rows, columns = (size - 2 for size in fine.numbers.shape)
+    padded = np.zeros(((rows + 2) // 3 * 3, (columns + 2) // 3 * 3), np.bool_)
+    padded[:rows, :columns] = fine.numbers[1:-1, 1:-1] >= 0
+    occupied = padded.reshape(len(padded) // 3, 3, -1, 3).any(axis=(1, 3))
+    where, numbers, starts = _number(occupied)
+    n, n_fine = len(where), len(fine.where)
+    T, functions = np.zeros((n_fine, 16)), np.empty((n, 4, fine.functions.shape[2]))
+    setup.inherit_basis(fine.where, fine.numbers, fine.functions, DROP, T, where, functions)
+    parents, P = np.empty((n_fine, 4), np.int32), np.empty((n_fine, 4, 16), np.float32)
+    setup.smooth_prolongation(fine.where, fine.near, fine.A, fine.inverse, T, numbers, DAMPING, parents, P)
+    A = np.empty((n, 9, 16))
+    setup.restrict_blocks(fine.where, fine.numbers, fine.near, fine.A, parents, P, where, starts, A)
+    children, near = np.empty((n, 25), np.int32), np.empty((n, 9), np.int32)
+    setup.list_children(where, fine.numbers, children)
+    setup.neighbours(where, numbers, near)
+    inverse = np.empty((n, 16))
+    setup.invert_blocks(A, inverse)
+    return Transfer(parents, P, children), Level(where, numbers, near, A, inverse, functions)
+
+
+def _inverse(level: Level) -> Array:
+    """Return the dense inverse of a level's matrix."""
+    n = len(level.where)
+    dense = np.zeros((n, 4, n, 4))
+    for s in range(9):
+        t = np.flatnonzero(level.near[:, s] >= 0)
+        dense[t, :, level.near[t, s], :] = level.A[t, s].reshape(-1, 4, 4).transpose(0, 2, 1)
+    matrix = dense.reshape(4 * n, 4 * n)
+    return np.linalg.inv((matrix + matrix.T) / 2)
+
+
+Callback = Callable[[int, float], Any]
+
+
+class Factor:
+    """A stencil with its multigrid hierarchy: solves for any number of right-hand sides."""
+
+    def __init__(self, stencil: Stencil, image: Array) -> None:
+        self.stencil = stencil
+        self.hierarchy = Hierarchy(stencil, image)
+
+    def solve(
+        self,
+        b: Array,
+        *,
+        x0: Array | None = None,
+        rtol: float | None = None,
+        atol: float = 0.0,
+        maxiter: int = 500,
+        callback: Callback | None = None,
+    ) -> tuple[Array, bool, int, list[float]]:
+        """Solve for one right-hand side (n,)."""
+        stencil = self.stencil
+        size = stencil.layout.size
+        parts = len(stencil.layout.chunks) - 1
+        dots, norms, products = np.empty(parts), np.empty(parts), np.empty((parts, 3))
+        r = stencil.scatter(b)
+        q, x, p = np.zeros(size), np.zeros(size), np.zeros(size)
+        b_norm = float(np.linalg.norm(b))
+        if x0 is not None:
+            x[stencil.layout.position] = x0
+            stencil.multiply(x, q, dots)
+            r -= q
+        rounded, z, work = r.astype(np.float32), np.zeros(size, np.float32), np.zeros(size, np.float32)
+        history = [float(np.linalg.norm(r))]
+        self.largest: list[float] = []
+        self.hierarchy.apply(rounded, z, work)
+        pixels.measure(z, r, q, products)
+        rho = float(products[:, 0].sum())
+        p[:] = z
+        iterations = 0
+        threshold = max((rtol if rtol is not None else 0) * b_norm, atol)
+        while iterations < maxiter and rho > 0:
+            self.largest.append(float(products[:, 2].max()))
+            if (self.largest[-1] <= 1e-4) if rtol is None else (history[-1] <= threshold):
+                break
+            curvature = stencil.multiply(p, q, dots)
+            if not curvature > 0:
+                break
+            step = rho / curvature
+            pixels.advance(step, p, q, x, r, rounded, norms)
+            iterations += 1
+            history.append(float(np.sqrt(norms.sum())))
+            if callback is not None:
+                callback(iterations, history[-1] / b_norm)
+            self.hierarchy.apply(rounded, z, work)
+            pixels.measure(z, r, q, products)
+            rho_new, qz = float(products[:, 0].sum()), float(products[:, 1].sum())
+            pixels.turn(-step * qz / rho, z, p, parts)
+            rho = rho_new
+        return x[stencil.layout.position], True, iterations, history
+
+
+def factorise(stencil: Stencil, *, image: Array | None = None) -> Factor:
+    """Build the hierarchy."""
+    h, w = stencil.layout.is_unknown.shape
+    if image is None:
+        image = np.zeros((h, w, 0))
+    return Factor(stencil, image[:, :, np.newaxis] if image.ndim == 2 else image)
