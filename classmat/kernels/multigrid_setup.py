@@ -1,4 +1,4 @@
-"""Set-up of the multigrid: tiles, their colour-affine bases, and the Galerkin products, all in float64."""
+"""Set-up of the multigrid: tiles, their bases, and the Galerkin products, all in float64."""
 
 import numpy as np
 
@@ -40,59 +40,77 @@ def neighbours(where, numbers, near):
 
 
 @jit
-def _orthonormalise(v, q, drop):
-    """Pivoted Gram-Schmidt of the rows of v; rows whose rest is below `drop` |v[0]| leave a row of q zero."""
-    count, size = v.shape
-    limit = np.float64(0)
-    for i in range(size):
-        limit += v[0, i] * v[0, i]
-    limit *= drop * drop
+def _squared_norm(v):
+    total = np.float64(0)
+    for i in range(v.shape[0]):
+        total += v[i] * v[i]
+    return total
+
+
+@jit
+def _project_out(basis, v):
+    """Take from v its part along `basis`, a unit vector."""
+    dot = np.float64(0)
+    for i in range(v.shape[0]):
+        dot += basis[i] * v[i]
+    for i in range(v.shape[0]):
+        v[i] -= dot * basis[i]
+
+
+@jit
+def _append(q, rank, v):
+    """Orthonormalise v against the first `rank` rows of q and append it."""
+    for _again in range(2):  # twice is enough for orthogonality to rounding
+        for j in range(rank):
+            _project_out(q[j], v)
+    norm = np.sqrt(_squared_norm(v))
+    for i in range(v.shape[0]):
+        q[rank, i] = v[i] / norm
+
+
+@jit
+def _orthonormalise(v, colours, q, drop, least):
+    """Span the rows of v, which is destroyed, by the orthonormal first rows of q; the other rows are zero.
+
+    The first `colours` rows are taken by pivoting as long as their rest is above `drop` times the length of row 0,
+    the others in order if more than `least` of their length is new.
+    """
     q[:] = 0
-    norms = np.empty(4)
-    free = np.empty(4, np.bool_)
-    rest = v.copy()
-    for k in range(count):
-        free[k] = True
-    for k in range(count):
-        best, pivot = np.float64(-1), 0
-        for f in range(count):
-            norms[f] = 0
-            for i in range(size):
-                norms[f] += rest[f, i] * rest[f, i]
-            if free[f] and norms[f] > best and (k > 0 or f == 0):
-                best, pivot = norms[f], f
-        if best <= limit or best == 0:
-            return
-        free[pivot] = False
-        for _again in range(2):  # twice is enough for orthogonality to rounding
-            for j in range(k):
-                dot = np.float64(0)
-                for i in range(size):
-                    dot += q[j, i] * rest[pivot, i]
-                for i in range(size):
-                    rest[pivot, i] -= dot * q[j, i]
-        norm = np.float64(0)
-        for i in range(size):
-            norm += rest[pivot, i] * rest[pivot, i]
-        if norm == 0:
-            return
-        scale = 1 / np.sqrt(norm)
-        for i in range(size):
-            q[k, i] = rest[pivot, i] * scale
-        for f in range(count):
-            if free[f]:
-                dot = np.float64(0)
-                for i in range(size):
-                    dot += q[k, i] * rest[f, i]
-                for i in range(size):
-                    rest[f, i] -= dot * q[k, i]
+    rank = 0
+    limit = drop * drop * _squared_norm(v[0])
+    if limit == 0:
+        return
+    taken = np.zeros(colours, np.bool_)
+    pivot = 0
+    for _ in range(colours):
+        taken[pivot] = True
+        _append(q, rank, v[pivot])
+        best = limit
+        for f in range(colours):
+            if not taken[f]:
+                _project_out(q[rank], v[f])
+        rank += 1
+        pivot = -1
+        for f in range(colours):
+            if not taken[f] and _squared_norm(v[f]) > best:
+                best, pivot = _squared_norm(v[f]), f
+        if pivot < 0 or rank == q.shape[0]:
+            break
+    for f in range(colours, v.shape[0]):
+        before = _squared_norm(v[f])
+        for _again in range(2):
+            for j in range(rank):
+                _project_out(q[j], v[f])
+        if rank < q.shape[0] and _squared_norm(v[f]) > least * least * before and before > 0:
+            _append(q, rank, v[f])
+            rank += 1
 
 
 @jit
 def _coordinates(q, v, result):
     """Write the coordinates of the functions v in the basis q: result[k, f] = q_k . v_f."""
     result[:] = 0
-    for k in range(4):
+    for k in range(q.shape[0]):
         for f in range(v.shape[0]):
             for i in range(v.shape[1]):
                 result[k, f] += q[k, i] * v[f, i]
@@ -116,7 +134,7 @@ def colour_basis(image, is_unknown, quads, spare, where, drop, corners, basis, f
                     v[0, p] = 1
                     for c in range(channels):
                         v[c + 1, p] = image[y, x, c]
-            _orthonormalise(v, q, drop)
+            _orthonormalise(v.copy(), channels + 1, q, drop, 1.0)
             for p in range(16):
                 for k in range(4):
                     basis[t, p, k] = q[k, p]
@@ -169,45 +187,101 @@ def restrict_stencil(coefs, diagonal, corners, basis, near, A):
 
 
 @jit
-def _invert(block, inverse, work):
-    """Invert a symmetric positive definite 4x4 block by Cholesky; columns that are not used get a 1."""
-    for k in range(4):
-        if block[5 * k] <= 0:
-            block[5 * k] = 1
-    for i in range(4):
+def _invert(block, size, inverse, work):
+    """Invert a symmetric positive definite block by Cholesky; functions that are not used get a 1."""
+    for k in range(size):
+        if block[(size + 1) * k] <= 0:
+            block[(size + 1) * k] = 1
+    for i in range(size):
         for j in range(i + 1):
-            total = block[4 * j + i]
+            total = block[size * j + i]
             for k in range(j):
                 total -= work[i, k] * work[j, k]
             if i == j:
-                work[i, i] = np.sqrt(max(total, 1e-12 * block[5 * i]))
+                work[i, i] = np.sqrt(max(total, 1e-12 * block[(size + 1) * i]))
             else:
                 work[i, j] = total / work[j, j]
-    for c in range(4):
-        for i in range(4):
+    for c in range(size):
+        for i in range(size):
             total = np.float64(1 if i == c else 0)
             for k in range(i):
-                total -= work[i, k] * inverse[4 * c + k]
-            inverse[4 * c + i] = total / work[i, i]
-        for i in range(3, -1, -1):
-            total = inverse[4 * c + i]
-            for k in range(i + 1, 4):
-                total -= work[k, i] * inverse[4 * c + k]
-            inverse[4 * c + i] = total / work[i, i]
+                total -= work[i, k] * inverse[size * c + k]
+            inverse[size * c + i] = total / work[i, i]
+        for i in range(size - 1, -1, -1):
+            total = inverse[size * c + i]
+            for k in range(i + 1, size):
+                total -= work[k, i] * inverse[size * c + k]
+            inverse[size * c + i] = total / work[i, i]
 
 
 @pjit
-def invert_blocks(A, inverse):
+def invert_blocks(size, A, inverse):
     """Invert the tiles' own blocks."""
-    for t in prange(A.shape[0]):
-        _invert(A[t, 4], inverse[t], np.empty((4, 4)))
+    parts = 64
+    for part in prange(parts):
+        work = np.empty((size, size))
+        for t in range(part * A.shape[0] // parts, (part + 1) * A.shape[0] // parts):
+            _invert(A[t, 4], size, inverse[t], work)
+
+
+@jit
+def _noise(t, i):
+    """A number in [-1, 1) that depends on the two indices alone."""
+    h = np.uint64(t) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(i) * np.uint64(0xD1B54A32D192ED03)
+    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.float64((h >> np.uint64(40)) & np.uint64(0xFFFFFF)) / np.float64(1 << 23) - 1
 
 
 @pjit
-def inherit_basis(where, numbers, functions, drop, T, coarse_where, coarse_functions):
-    """Fill the tiles' parts `T` (n, 16) of the coarse tiles' bases, and the coordinates of 1, R, G, B in these."""
+def fill_noise(size, A, vectors):
+    """Fill `vectors` (n, size, 4) with noise where the functions are used."""
+    for t in prange(vectors.shape[0]):
+        for k in range(size):
+            for v in range(4):
+                used = A[t, 4, (size + 1) * k] != 1
+                vectors[t, k, v] = _noise(t, 4 * k + v) if used else np.float64(0)
+
+
+@jit
+def _relax_four(t, size, near, A, inverse, vectors, work):
+    """Solve for one tile of four homogeneous systems."""
+    work[:] = 0
+    for s in range(9):
+        u = near[t, s]
+        if u >= 0 and s != 4:
+            for b in range(size):
+                for a in range(size):
+                    value = A[t, s, size * b + a]
+                    for v in range(np.uintp(4)):
+                        work[a, v] += value * vectors[u, b, v]
+    vectors[t] = 0
+    for b in range(size):
+        for a in range(size):
+            value = inverse[t, size * b + a]
+            for v in range(np.uintp(4)):
+                vectors[t, a, v] -= value * work[b, v]
+
+
+@pjit
+def relax(sweeps, size, chunks, near, A, inverse, vectors):
+    """Leave of four vectors what Gauss-Seidel leaves: the slow functions that colour does not explain."""
+    for step in range(2 * sweeps):
+        odd = step % 2
+        for half in prange((chunks.shape[0] + 1 - odd) // 2):
+            work = np.empty((size, 4))
+            for t in range(chunks[2 * half + odd, 0], chunks[2 * half + odd, 3]):
+                _relax_four(t, size, near, A, inverse, vectors, work)
+
+
+@pjit
+def inherit_basis(where, numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions):
+    """Fill the tiles' parts `T` of the coarse tiles' 8 functions, and the coordinates of 1, R, G, B in these.
+
+    The functions span 1, R, G, B and then the relaxed `vectors` as far as they are new.
+    """
     for c in prange(coarse_where.shape[0]):
-        count = functions.shape[2]
+        size, colours = functions.shape[1], functions.shape[2]
         members = np.empty(9, np.int64)
         found = 0
         for j in range(9):
@@ -215,68 +289,73 @@ def inherit_basis(where, numbers, functions, drop, T, coarse_where, coarse_funct
             if y + 2 < numbers.shape[0] and x + 2 < numbers.shape[1] and numbers[y + 1, x + 1] >= 0:
                 members[found] = numbers[y + 1, x + 1]
                 found += 1
-        v = np.empty((count, 4 * found))
-        q = np.empty((4, 4 * found))
+        v = np.empty((colours + 4, size * found))
+        q = np.empty((8, size * found))
         for m in range(found):
-            for k in range(4):
-                for f in range(count):
-                    v[f, 4 * m + k] = functions[members[m], k, f]
-        _orthonormalise(v, q, drop)
-        _coordinates(q, v, coarse_functions[c])
+            for k in range(size):
+                for f in range(colours):
+                    v[f, size * m + k] = functions[members[m], k, f]
+                for f in range(4):
+                    v[colours + f, size * m + k] = vectors[members[m], k, f]
+        _orthonormalise(v.copy(), colours, q, drop, least)
+        _coordinates(q, v[:colours], coarse_functions[c])
         for m in range(found):
-            for k in range(4):
-                for kc in range(4):
-                    T[members[m], 4 * kc + k] = q[kc, 4 * m + k]
+            for k in range(size):
+                for kc in range(8):
+                    T[members[m], size * kc + k] = q[kc, size * m + k]
 
 
 @jit
-def _add_product(left, right, factor, result):
-    """``result += factor left right`` for 4x4 blocks by columns."""
-    for b in range(4):
-        for k in range(4):
-            value = factor * right[4 * b + k]
-            for a in range(4):
-                result[4 * b + a] += left[4 * k + a] * value
-
-
-@jit
-def _add_transposed_product(left, right, result):
-    """``result += left^T right``."""
-    for b in range(4):
-        for a in range(4):
-            total = result[4 * b + a]
-            for k in range(4):
-                total += left[4 * a + k] * right[4 * b + k]
-            result[4 * b + a] = total
+def _add_product(rows, inner, left, right, factor, result):
+    """``result += factor left right``; left is rows x inner, right inner x 8, all by columns."""
+    for b in range(8):
+        for k in range(inner):
+            value = factor * right[inner * b + k]
+            if rows == 8:
+                for a in range(np.uintp(8)):
+                    result[np.uintp(8 * b) + a] += left[np.uintp(8 * k) + a] * value
+            else:
+                for a in range(np.uintp(4)):
+                    result[np.uintp(4 * b) + a] += left[np.uintp(4 * k) + a] * value
 
 
 @pjit
-def smooth_prolongation(where, near, A, inverse, T, coarse_numbers, damping, parents, P):
-    """Write ``P = (I - damping D^-1 A) T`` as blocks `P` (n, 4, 16) towards the up to 2x2 coarse tiles `parents`."""
-    for t in prange(where.shape[0]):
-        y, x = where[t, 0], where[t, 1]
-        first_y, first_x = (y - 1) // 3, (x - 1) // 3
-        sums = np.zeros((4, 16))
-        for s in range(9):
-            u = near[t, s]
-            if u >= 0:
-                slot = 2 * ((y - 1 + s // 3) // 3 - first_y) + (x - 1 + s % 3) // 3 - first_x
-                _add_product(A[t, s], T[u], 1.0, sums[slot])
-        own = 2 * (y // 3 - first_y) + x // 3 - first_x
-        for slot in range(4):
-            cy, cx = first_y + slot // 2, first_x + slot % 2
-            reached = (slot < 2 or y % 3 != 1) and (slot % 2 == 0 or x % 3 != 1)
-            inside = cy + 2 < coarse_numbers.shape[0] and cx + 2 < coarse_numbers.shape[1]
-            parents[t, slot] = coarse_numbers[cy + 1, cx + 1] if reached and inside else -1
-            P[t, slot] = 0
-            _add_product(inverse[t], sums[slot], -damping, P[t, slot])
-            if slot == own:
-                for e in range(16):
-                    P[t, slot, e] += T[t, e]
+def smooth_prolongation(size, where, near, A, inverse, T, coarse_numbers, damping, parents, P):
+    """Write ``P = (I - damping D^-1 A) T`` to `P` (n, 4, 8 size) towards the up to 2x2 coarse tiles `parents`.
+
+    The blocks of P are kept by rows: a product with the transpose is what set-up and restriction need.
+    """
+    parts = 64
+    for part in prange(parts):
+        n = where.shape[0]
+        sums, block = np.empty((4, 8 * size)), np.empty(8 * size)
+        for t in range(part * n // parts, (part + 1) * n // parts):
+            y, x = where[t, 0], where[t, 1]
+            first_y, first_x = (y - 1) // 3, (x - 1) // 3
+            sums[:] = 0
+            for s in range(9):
+                u = near[t, s]
+                if u >= 0:
+                    slot = 2 * ((y - 1 + s // 3) // 3 - first_y) + (x - 1 + s % 3) // 3 - first_x
+                    _add_product(size, size, A[t, s], T[u], 1.0, sums[slot])
+            own = 2 * (y // 3 - first_y) + x // 3 - first_x
+            for slot in range(4):
+                cy, cx = first_y + slot // 2, first_x + slot % 2
+                reached = (slot < 2 or y % 3 != 1) and (slot % 2 == 0 or x % 3 != 1)
+                inside = cy + 2 < coarse_numbers.shape[0] and cx + 2 < coarse_numbers.shape[1]
+                parents[t, slot] = coarse_numbers[cy + 1, cx + 1] if reached and inside else -1
+                block[:] = 0
+                _add_product(size, size, inverse[t], sums[slot], -damping, block)
+                for k in range(size):
+                    for a in range(8):
+                        value = block[size * a + k]
+                        if slot == own:
+                            value += T[t, size * a + k]
+                        P[t, slot, 8 * k + a] = value
 
 
 @jit
-def _add_tile(t, y, x, near, A, parents, P, work):
+def _add_tile(size, t, y, x, near, A, parents, P, block, work):
     """Write row t of ``A P`` to `work`, 3x3 coarse tiles around the tile's own."""
     work[:] = 0
     for s in range(9):
@@ -286,14 +365,18 @@ def _add_tile(t, y, x, near, A, parents, P, work):
         first_y, first_x = (y - 2 + s // 3) // 3 - y // 3 + 1, (x - 2 + s % 3) // 3 - x // 3 + 1
         for slot in range(4):
             if parents[u, slot] >= 0:
-                _add_product(A[t, s], P[u, slot], 1.0, work[3 * (first_y + slot // 2) + first_x + slot % 2])
+                for k in range(size):
+                    for a in range(8):
+                        block[size * a + k] = P[u, slot, 8 * k + a]
+                j = 3 * (first_y + slot // 2) + first_x + slot % 2
+                _add_product(size, size, A[t, s], block, 1.0, work[j])
 
 
 @pjit
-def restrict_blocks(where, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A):
-    """Write the Galerkin product ``P^T A P`` to `coarse_A` (coarse tiles, 9, 16), one row of coarse tiles a task."""
+def restrict_blocks(size, where, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A):
+    """Write the Galerkin product ``P^T A P`` to `coarse_A` (coarse tiles, 9, 64), one row of coarse tiles a task."""
     for cy in prange(coarse_starts.shape[0] - 1):
-        work = np.empty((9, 16))
+        work, block = np.empty((9, 8 * size)), np.empty(8 * size)
         for c in range(coarse_starts[cy], coarse_starts[cy + 1]):
             coarse_A[c] = 0
         if coarse_starts[cy] == coarse_starts[cy + 1]:
@@ -303,17 +386,18 @@ def restrict_blocks(where, numbers, near, A, parents, P, coarse_where, coarse_st
                 t = numbers[y + 1, x + 1]
                 if t < 0:
                     continue
-                _add_tile(t, y, x, near, A, parents, P, work)
+                _add_tile(size, t, y, x, near, A, parents, P, block, work)
                 for slot in range(4):
                     c = parents[t, slot]
                     if c < 0 or coarse_where[c, 0] != cy:
                         continue
-                    shift = 3 * (cy - y // 3) + coarse_where[c, 1] - x // 3
+                    for e in range(8 * size):  # the transpose by columns is the block by rows
+                        block[e] = P[t, slot, e]
+                    shift_y, shift_x = cy - y // 3, coarse_where[c, 1] - x // 3
                     for j in range(9):
-                        s = j - shift
-                        inside = 0 <= j % 3 - (coarse_where[c, 1] - x // 3) < 3 and 0 <= s < 9
-                        if inside:
-                            _add_transposed_product(P[t, slot], work[j], coarse_A[c, s])
+                        sy, sx = j // 3 - shift_y, j % 3 - shift_x
+                        if 0 <= sy < 3 and 0 <= sx < 3:
+                            _add_product(8, size, block, work[j], 1.0, coarse_A[c, 3 * sy + sx])
 
 
 @pjit

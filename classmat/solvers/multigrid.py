@@ -16,10 +16,15 @@ Array = NDArray[Any]
 
 # A tile's colour counts as an unknown of the coarse level if its spread, beside that of the others, is above this.
 DROP = 3e-4
+# A relaxed random vector does if more than this of it is new.
+LEAST = 0.1
+SWEEPS = 6
+# Levels of more tiles than this are swept in parallel.
+LARGE = 2000
 # Of the smoothed prolongation below the first level; the blocks' Jacobi iteration has a radius near 2.
 DAMPING = 0.6
 # A level of at most so many tiles is solved by its inverse.
-BOTTOM = 150
+BOTTOM = 64
 
 
 @dataclass
@@ -32,6 +37,7 @@ class Level:
     A: Array
     inverse: Array
     functions: Array
+    chunks: Array
 
 
 @dataclass
@@ -83,10 +89,10 @@ class Hierarchy:
             self.stencil.coefs, self.stencil.diagonal, self.corners, self.basis, near, A
         )
         inverse = np.empty((n, 16))
-        setup.invert_blocks(A, inverse)
+        setup.invert_blocks(4, A, inverse)
         self.chunks = _tile_chunks(layout.chunks, starts)
         self.tile_chunks = np.append(self.chunks[:, 0], n).astype(np.int32)
-        return Level(where, numbers, near, A, inverse, functions)
+        return Level(where, numbers, near, A, inverse, functions, self.chunks)
 
     def _keep(self, levels: list[Level], transfers: list[Transfer]) -> None:
         """Keep the first level by itself, the others one after the other in the same arrays."""
@@ -109,9 +115,9 @@ class Hierarchy:
         self.starts = starts
         self.deep_near = np.concatenate([shift(v.near, s) for v, s in zip(below, starts, strict=False)])
         self.deep_A = np.concatenate([v.A.astype(narrow) for v in below])
-        self.deep_inverse = np.concatenate([v.inverse.astype(narrow) for v in below])
+        self.deep_inverse = np.concatenate([v.inverse.astype(narrow) for v in below])[:, np.newaxis]
         self.deep_parents = np.full((total, 4), -1, np.int32)
-        self.deep_P = np.zeros((total if deep else 0, 4, 16), narrow)
+        self.deep_P = np.zeros((total if deep else 0, 4, 64), narrow)
         self.deep_children = np.full((total, 25), -1, np.int32)
         for level, transfer in enumerate(deep):
             fine = slice(starts[level], starts[level + 1])
@@ -119,7 +125,9 @@ class Hierarchy:
             self.deep_parents[fine] = shift(transfer.parents, starts[level + 1])
             self.deep_P[fine] = transfer.P
             self.deep_children[coarse] = shift(transfer.children, starts[level])
-        self.deep_b, self.deep_x, self.deep_r = (np.zeros((total, 4), narrow) for _ in range(3))
+        width = 8 if self.has_below else 4
+        self.deep_b, self.deep_x, self.deep_r = (np.zeros((total, width), narrow) for _ in range(3))
+        self.deep_chunks = [level.chunks + start for level, start in zip(below, starts, strict=False)]
 
     def apply(self, r: Array, z: Array, work: Array) -> None:
         """Write ``z = M r``, all float32 with halo; `work` is of the same size."""
@@ -136,10 +144,7 @@ class Hierarchy:
             blocks.restrict_residual(
                 self.chunks, self.near, self.A, self.x1, self.r1, self.children, self.P, self.deep_b
             )
-        blocks.cycle(
-            self.starts, self.deep_near, self.deep_A, self.deep_inverse, self.deep_b, self.deep_x, self.deep_r,
-            self.deep_parents, self.deep_P, self.deep_children, self.bottom,
-        )  # fmt: skip
+        self._descend(0)
         if self.has_below:
             blocks.prolong_and_sweep_back(
                 self.chunks, self.near, self.A, self.block_inverse, self.b1, self.x1, self.parents, self.P,
@@ -147,6 +152,25 @@ class Hierarchy:
             )  # fmt: skip
         pixels.prolong(*tiles, self.x1 if self.has_below else self.deep_x, z)
         pixels.sweep_back(*rows, self.inverse, r, z)
+
+    def _descend(self, level: int) -> None:
+        """One V-cycle on the levels below the first: large ones in parallel, the rest in one call."""
+        if level == len(self.starts) - 2 or self.starts[level + 1] - self.starts[level] < LARGE:
+            blocks.cycle(
+                level, self.starts, self.deep_near, self.deep_A, self.deep_inverse, self.deep_b, self.deep_x,
+                self.deep_r, self.deep_parents, self.deep_P, self.deep_children, self.bottom,
+            )  # fmt: skip
+            return
+        chunks, matrix = self.deep_chunks[level], (self.deep_near, self.deep_A)
+        blocks.deep_sweep_from_zero(chunks, *matrix, self.deep_inverse, self.deep_b, self.deep_x)
+        blocks.deep_restrict_residual(
+            chunks, *matrix, self.deep_x, self.deep_r, self.deep_children, self.deep_P, self.deep_b,
+            self.starts[level + 1], self.starts[level + 2],
+        )  # fmt: skip
+        self._descend(level + 1)
+        blocks.deep_prolong_and_sweep_back(
+            chunks, *matrix, self.deep_inverse, self.deep_b, self.deep_x, self.deep_parents, self.deep_P
+        )
 
     @property
     def nbytes(self) -> int:
@@ -174,31 +198,47 @@ def _coarsen(fine: Level) -> tuple[Transfer, Level]:
     rows, columns = (size - 2 for size in fine.numbers.shape)
     padded = np.zeros(((rows + 2) // 3 * 3, (columns + 2) // 3 * 3), np.bool_)
     padded[:rows, :columns] = fine.numbers[1:-1, 1:-1] >= 0
-    occupied = padded.reshape(len(padded) // 3, 3, -1, 3).any(axis=(1, 3))
-    where, numbers, starts = _number(occupied)
-    n, n_fine = len(where), len(fine.where)
-    T, functions = np.zeros((n_fine, 16)), np.empty((n, 4, fine.functions.shape[2]))
-    setup.inherit_basis(fine.where, fine.numbers, fine.functions, DROP, T, where, functions)
-    parents, P = np.empty((n_fine, 4), np.int32), np.empty((n_fine, 4, 16), np.float32)
-    setup.smooth_prolongation(fine.where, fine.near, fine.A, fine.inverse, T, numbers, DAMPING, parents, P)
-    A = np.empty((n, 9, 16))
-    setup.restrict_blocks(fine.where, fine.numbers, fine.near, fine.A, parents, P, where, starts, A)
+    where, numbers, starts = _number(padded.reshape(len(padded) // 3, 3, -1, 3).any(axis=(1, 3)))
+    size, n, n_fine = fine.functions.shape[1], len(where), len(fine.where)
+    T, functions = np.empty((n_fine, 8 * size)), np.empty((n, 8, fine.functions.shape[2]))
+    vectors = np.empty((n_fine, size, 4))
+    setup.fill_noise(size, fine.A, vectors)
+    setup.relax(SWEEPS, size, fine.chunks, fine.near, fine.A, fine.inverse, vectors)
+    setup.inherit_basis(
+        fine.where, fine.numbers, fine.functions, vectors, DROP, LEAST, T, where, functions
+    )
+    parents, P = np.empty((n_fine, 4), np.int32), np.empty((n_fine, 4, 8 * size), np.float32)
+    setup.smooth_prolongation(
+        size, fine.where, fine.near, fine.A, fine.inverse, T, numbers, DAMPING, parents, P
+    )
+    A = np.empty((n, 9, 64))
+    setup.restrict_blocks(
+        size, fine.where, fine.numbers, fine.near, fine.A, parents, P, where, starts, A
+    )
     children, near = np.empty((n, 25), np.int32), np.empty((n, 9), np.int32)
     setup.list_children(where, fine.numbers, children)
     setup.neighbours(where, numbers, near)
-    inverse = np.empty((n, 16))
-    setup.invert_blocks(A, inverse)
-    return Transfer(parents, P, children), Level(where, numbers, near, A, inverse, functions)
+    inverse = np.empty((n, 64))
+    setup.invert_blocks(8, A, inverse)
+    chunks = _row_chunks(starts)
+    return Transfer(parents, P, children), Level(where, numbers, near, A, inverse, functions, chunks)
+
+
+def _row_chunks(starts: Array) -> Array:
+    """Split a level's rows into chunks of about equal numbers of tiles, as `_tile_chunks` describes them."""
+    target = max(64, int(starts[-1]) // 32)
+    rows = np.append(np.flatnonzero(np.diff(starts[:-1] // target, prepend=-1)), len(starts) - 1)
+    return _tile_chunks(4 * rows, starts)
 
 
 def _inverse(level: Level) -> Array:
     """Return the dense inverse of a level's matrix."""
-    n = len(level.where)
-    dense = np.zeros((n, 4, n, 4))
+    n, size = level.functions.shape[:2]
+    dense = np.zeros((n, size, n, size))
     for s in range(9):
         t = np.flatnonzero(level.near[:, s] >= 0)
-        dense[t, :, level.near[t, s], :] = level.A[t, s].reshape(-1, 4, 4).transpose(0, 2, 1)
-    matrix = dense.reshape(4 * n, 4 * n)
+        dense[t, :, level.near[t, s], :] = level.A[t, s].reshape(-1, size, size).transpose(0, 2, 1)
+    matrix = dense.reshape(size * n, size * n)
     return np.linalg.inv((matrix + matrix.T) / 2)
 
 
