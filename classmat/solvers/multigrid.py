@@ -1,6 +1,7 @@
 """Conjugate gradients with a multigrid whose coarse functions are locally affine in colour."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,10 @@ from ..kernels import multigrid_setup as setup
 from .stencil import Stencil
 
 Array = NDArray[Any]
+Callback = Callable[[int, float], Any]
+
+# The default rule stops when the preconditioned residual, an estimate of the error in alpha, is below this.
+ACCURACY = 1e-4
 
 # A tile's colour counts as an unknown of the coarse level if its spread, beside that of the others, is above this.
 DROP = 3e-4
@@ -242,15 +247,26 @@ def _inverse(level: Level) -> Array:
     return np.linalg.inv((matrix + matrix.T) / 2)
 
 
-Callback = Callable[[int, float], Any]
+@dataclass(frozen=True)
+class Answer:
+    """What `Factor.solve` returns; unpacks to (x, converged, iterations, residual_norms)."""
+
+    x: Array
+    converged: bool
+    iterations: int
+    residual_norms: NDArray[np.float64]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.x, self.converged, self.iterations, self.residual_norms))
 
 
 class Factor:
-    """A stencil with its multigrid hierarchy: solves for any number of right-hand sides."""
+    """A stencil with its multigrid hierarchy: made once, it solves for any number of right-hand sides."""
 
     def __init__(self, stencil: Stencil, image: Array) -> None:
         self.stencil = stencil
         self.hierarchy = Hierarchy(stencil, image)
+        self._turn = threading.Lock()  # the hierarchy holds the vectors of its levels
 
     def solve(
         self,
@@ -261,51 +277,162 @@ class Factor:
         atol: float = 0.0,
         maxiter: int = 500,
         callback: Callback | None = None,
-    ) -> tuple[Array, bool, int, list[float]]:
-        """Solve for one right-hand side (n,)."""
-        stencil = self.stencil
-        size = stencil.layout.size
-        parts = len(stencil.layout.chunks) - 1
-        dots, norms, products = np.empty(parts), np.empty(parts), np.empty((parts, 3))
-        r = stencil.scatter(b)
-        q, x, p = np.zeros(size), np.zeros(size), np.zeros(size)
-        b_norm = float(np.linalg.norm(b))
-        if x0 is not None:
-            x[stencil.layout.position] = x0
-            stencil.multiply(x, q, dots)
-            r -= q
-        rounded, z, work = r.astype(np.float32), np.zeros(size, np.float32), np.zeros(size, np.float32)
-        history = [float(np.linalg.norm(r))]
-        self.largest: list[float] = []
-        self.hierarchy.apply(rounded, z, work)
-        pixels.measure(z, r, q, products)
-        rho = float(products[:, 0].sum())
-        p[:] = z
-        iterations = 0
-        threshold = max((rtol if rtol is not None else 0) * b_norm, atol)
-        while iterations < maxiter and rho > 0:
-            self.largest.append(float(products[:, 2].max()))
-            if (self.largest[-1] <= 1e-4) if rtol is None else (history[-1] <= threshold):
-                break
-            curvature = stencil.multiply(p, q, dots)
-            if not curvature > 0:
-                break
-            step = rho / curvature
-            pixels.advance(step, p, q, x, r, rounded, norms)
-            iterations += 1
-            history.append(float(np.sqrt(norms.sum())))
-            if callback is not None:
-                callback(iterations, history[-1] / b_norm)
-            self.hierarchy.apply(rounded, z, work)
-            pixels.measure(z, r, q, products)
-            rho_new, qz = float(products[:, 0].sum()), float(products[:, 1].sum())
-            pixels.turn(-step * qz / rho, z, p, parts)
-            rho = rho_new
-        return x[stencil.layout.position], True, iterations, history
+    ) -> Answer:
+        """Solve ``A x = b``.
+
+        Parameters
+        ----------
+        b : ndarray, (n,) or (n, k)
+            One or several right-hand sides, unknown pixels in raster order.
+        x0 : ndarray, like b, optional
+            Where to start. A good start saves iterations.
+        rtol, atol : float
+            Stop when ``|b - A x| <= max(rtol |b|, atol)``. Without `rtol` (and `atol`) stop when the correction that
+            the preconditioner would make, ``max |M (b - A x)|``, has been below `ACCURACY` twice in a row.
+        maxiter : int
+            The largest number of iterations for one right-hand side.
+        callback : callable, optional
+            Called as ``callback(iteration, relative_residual)``.
+
+        Returns
+        -------
+        Answer
+            x; whether the stopping rule was met (a residual is recomputed from x); iterations and residual norms, of
+            the slowest right-hand side.
+        """
+        right = np.asarray(b, np.float64)
+        columns = right.reshape(len(right), -1)
+        starts = np.zeros_like(columns) if x0 is None else np.asarray(x0, np.float64).reshape(columns.shape)
+        with self._turn:
+            answers = [
+                _conjugate_gradients(self, columns[:, k], starts[:, k], (rtol, atol), maxiter, callback)
+                for k in range(columns.shape[1])
+            ]
+        slowest = max(answers, key=lambda answer: answer.iterations)
+        x = np.stack([answer.x for answer in answers], axis=1).reshape(right.shape)
+        converged = all(answer.converged for answer in answers)
+        return Answer(x, converged, slowest.iterations, slowest.residual_norms)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of everything kept."""
+        return self.stencil.nbytes + self.hierarchy.nbytes
+
+
+@dataclass
+class Iteration:
+    """The vectors of conjugate gradients, with halo, and what is summed over them."""
+
+    x: Array
+    r: Array
+    p: Array
+    q: Array
+    rounded: Array
+    z: Array
+    work: Array
+    dots: Array
+    products: Array
+    corrections: list[float]
+
+    @classmethod
+    def start(cls, stencil: Stencil, x0: Array) -> "Iteration":
+        size, parts = stencil.layout.size, len(stencil.layout.chunks) - 1
+        x, (r, p, q) = stencil.scatter(x0), (np.zeros(size) for _ in range(3))
+        rounded, z, work = (np.zeros(size, np.float32) for _ in range(3))
+        return cls(x, r, p, q, rounded, z, work, np.empty(parts), np.empty((parts, 3)), [])
+
+    def precondition(self, hierarchy: Hierarchy) -> tuple[float, float]:
+        """Compute ``z = M r``; return r . z and q . z."""
+        hierarchy.apply(self.rounded, self.z, self.work)
+        pixels.measure(self.z, self.r, self.q, self.products)
+        self.corrections.append(float(self.products[:, 2].max()))
+        rz, qz = self.products[:, :2].sum(axis=0)
+        return float(rz), float(qz)
+
+    def small_corrections(self) -> bool:
+        """Whether the last two corrections were below `ACCURACY`."""
+        return max(self.corrections[-2:], default=np.inf) <= ACCURACY
+
+
+def _conjugate_gradients(
+    factor: Factor,
+    b: Array,
+    x0: Array,
+    tolerances: tuple[float | None, float],
+    maxiter: int,
+    callback: Callback | None,
+) -> Answer:
+    """Iterate until the rule is met; where rounding made the recursive residual drift, begin again from the true one."""
+    stencil = factor.stencil
+    run = Iteration.start(stencil, x0)
+    right = stencil.scatter(b)
+    scale = float(np.linalg.norm(b)) or 1.0
+    rtol, atol = tolerances
+    by_residual = rtol is not None or atol > 0
+    limit = max((rtol or 0.0) * scale, atol) if by_residual else 0.0
+    norms = [_true_residual(stencil, right, run)]
+    converged = norms[-1] <= limit
+    while not converged and len(norms) <= maxiter:
+        begin, before = len(norms), norms[-1]
+        _descend(factor, run, norms, limit, by_residual, scale, maxiter, callback)
+        norms[-1] = _true_residual(stencil, right, run)
+        converged = norms[-1] <= limit if by_residual else run.small_corrections()
+        if len(norms) == begin or not norms[-1] < 0.9 * before:
+            break
+    x = run.x[stencil.layout.position]
+    return Answer(x, converged and bool(np.isfinite(x).all()), len(norms) - 1, np.array(norms))
+
+
+def _true_residual(stencil: Stencil, right: Array, run: Iteration) -> float:
+    stencil.multiply(run.x, run.q, run.dots)
+    np.subtract(right, run.q, out=run.r)
+    run.rounded[:] = run.r
+    return float(np.linalg.norm(run.r))
+
+
+def _descend(
+    factor: Factor,
+    run: Iteration,
+    norms: list[float],
+    limit: float,
+    by_residual: bool,
+    scale: float,
+    maxiter: int,
+    callback: Callback | None,
+) -> None:
+    """Run flexible conjugate gradients from the residual in `run` until the rule is met or rounding wins.
+
+    The preconditioner is symmetric only to float32, which the Polak-Ribiere update forgives.
+    """
+    run.corrections.clear()
+    rho, _ = run.precondition(factor.hierarchy)
+    run.p[:] = run.z
+    while len(norms) <= maxiter and (norms[-1] > limit if by_residual else not run.small_corrections()):
+        curvature = factor.stencil.multiply(run.p, run.q, run.dots)
+        if not (rho > 0 and curvature > 0):
+            return
+        step = rho / curvature
+        pixels.advance(step, run.p, run.q, run.x, run.r, run.rounded, run.dots)
+        norms.append(float(np.sqrt(run.dots.sum())))
+        if callback is not None:
+            callback(len(norms) - 1, norms[-1] / scale)
+        if by_residual and norms[-1] <= limit:
+            return
+        new_rho, qz = run.precondition(factor.hierarchy)
+        pixels.turn(-step * qz / rho, run.z, run.p, len(run.dots))
+        rho = new_rho
 
 
 def factorise(stencil: Stencil, *, image: Array | None = None) -> Factor:
-    """Build the hierarchy."""
+    """Build the multigrid hierarchy of a stencil.
+
+    Parameters
+    ----------
+    stencil : Stencil
+        Positive definite: every unknown region touches a known pixel or has some prior.
+    image : ndarray, (h, w, c) or (h, w), optional
+        The colours. Without them coarse functions are found from constants and relaxed noise alone.
+    """
     h, w = stencil.layout.is_unknown.shape
     if image is None:
         image = np.zeros((h, w, 0))
