@@ -1,8 +1,11 @@
 """Set-up of the multigrid: tiles, their bases, and the Galerkin products, all in float64."""
 
 import numpy as np
+from numba import njit
 
-from ._jit import jit, pjit, prange
+from ._jit import OPTIONS, jit, pjit, prange
+
+fused = njit(fastmath={"contract"}, **OPTIONS)
 
 
 @pjit
@@ -73,7 +76,7 @@ def _orthonormalise(v, colours, q, drop, least):
     """Span the rows of v, which is destroyed, by the orthonormal first rows of q; the other rows are zero.
 
     The first `colours` rows are taken by pivoting as long as their rest is above `drop` times the length of row 0,
-    the others in order if more than `least` of their length is new.
+    the others as long as their rest is above `least` times the longest of them.
     """
     q[:] = 0
     rank = 0
@@ -96,14 +99,23 @@ def _orthonormalise(v, colours, q, drop, least):
                 best, pivot = _squared_norm(v[f]), f
         if pivot < 0 or rank == q.shape[0]:
             break
+    longest = np.float64(0)
     for f in range(colours, v.shape[0]):
-        before = _squared_norm(v[f])
-        for _again in range(2):
-            for j in range(rank):
-                _project_out(q[j], v[f])
-        if rank < q.shape[0] and _squared_norm(v[f]) > least * least * before and before > 0:
-            _append(q, rank, v[f])
-            rank += 1
+        longest = max(longest, _squared_norm(v[f]))
+        for j in range(rank):
+            _project_out(q[j], v[f])
+    while rank < q.shape[0]:
+        best, pivot = least * least * longest, -1
+        for f in range(colours, v.shape[0]):
+            if _squared_norm(v[f]) > best:
+                best, pivot = _squared_norm(v[f]), f
+        if pivot < 0:
+            return
+        _append(q, rank, v[pivot])
+        for f in range(colours, v.shape[0]):
+            _project_out(q[rank], v[f])
+        v[pivot] = 0
+        rank += 1
 
 
 @jit
@@ -235,43 +247,53 @@ def _noise(t, i):
 
 @pjit
 def fill_noise(size, A, vectors):
-    """Fill `vectors` (n, size, 4) with noise where the functions are used."""
+    """Fill `vectors` (n, size, 8) with noise where the functions are used."""
     for t in prange(vectors.shape[0]):
         for k in range(size):
-            for v in range(4):
-                used = A[t, 4, (size + 1) * k] != 1
-                vectors[t, k, v] = _noise(t, 4 * k + v) if used else np.float64(0)
+            used = A[t, 4, (size + 1) * k] != 1
+            for v in range(8):
+                vectors[t, k, v] = _noise(t, 8 * k + v) if used else np.float64(0)
+
+
+@fused
+def _add_to_eight(A, t, s, size, p, q, x, u, y, at):
+    """Add to rows p .. p + 3 of y[at] the products of a 4x4 part of a block with rows q .. q + 3 of x[u]."""
+    for v in range(np.uintp(8)):
+        x0, x1, x2, x3 = x[u, q, v], x[u, q + 1, v], x[u, q + 2, v], x[u, q + 3, v]
+        for a in range(np.uintp(4)):
+            y[at, p + a, v] += (
+                A[t, s, size * q + p + a] * x0 + A[t, s, size * (q + 1) + p + a] * x1
+            ) + (A[t, s, size * (q + 2) + p + a] * x2 + A[t, s, size * (q + 3) + p + a] * x3)
 
 
 @jit
-def _relax_four(t, size, near, A, inverse, vectors, work):
-    """Solve for one tile of four homogeneous systems."""
+def _relax_eight(t, size, near, A, inverse, vectors, work):
+    """Solve for one tile of eight homogeneous systems."""
     work[:] = 0
-    for s in range(9):
-        u = near[t, s]
-        if u >= 0 and s != 4:
-            for b in range(size):
-                for a in range(size):
-                    value = A[t, s, size * b + a]
-                    for v in range(np.uintp(4)):
-                        work[a, v] += value * vectors[u, b, v]
-    vectors[t] = 0
-    for b in range(size):
-        for a in range(size):
-            value = inverse[t, size * b + a]
-            for v in range(np.uintp(4)):
-                vectors[t, a, v] -= value * work[b, v]
+    for s in range(np.uintp(9)):
+        if near[t, s] >= 0 and s != 4:
+            u = np.uintp(near[t, s])
+            for p in range(np.uintp(0), np.uintp(size), np.uintp(4)):
+                for q in range(np.uintp(0), np.uintp(size), np.uintp(4)):
+                    _add_to_eight(A, t, s, np.uintp(size), p, q, vectors, u, work, np.uintp(0))
+    for k in range(size):
+        for v in range(8):
+            work[0, k, v] = -work[0, k, v]
+            vectors[t, k, v] = 0
+    for p in range(np.uintp(0), np.uintp(size), np.uintp(4)):
+        for q in range(np.uintp(0), np.uintp(size), np.uintp(4)):
+            _add_to_eight(inverse, t, np.uintp(0), np.uintp(size), p, q, work, np.uintp(0), vectors, t)
 
 
 @pjit
 def relax(sweeps, size, chunks, near, A, inverse, vectors):
-    """Leave of four vectors what Gauss-Seidel leaves: the slow functions that colour does not explain."""
+    """Leave of eight vectors what Gauss-Seidel leaves: the slow functions that colour does not explain."""
     for step in range(2 * sweeps):
         odd = step % 2
         for half in prange((chunks.shape[0] + 1 - odd) // 2):
-            work = np.empty((size, 4))
+            work = np.empty((1, size, 8), np.float32)
             for t in range(chunks[2 * half + odd, 0], chunks[2 * half + odd, 3]):
-                _relax_four(t, size, near, A, inverse, vectors, work)
+                _relax_eight(np.uintp(t), size, near, A, inverse, vectors, work)
 
 
 @pjit
@@ -289,13 +311,13 @@ def inherit_basis(where, numbers, functions, vectors, drop, least, T, coarse_whe
             if y + 2 < numbers.shape[0] and x + 2 < numbers.shape[1] and numbers[y + 1, x + 1] >= 0:
                 members[found] = numbers[y + 1, x + 1]
                 found += 1
-        v = np.empty((colours + 4, size * found))
+        v = np.empty((colours + 8, size * found))
         q = np.empty((8, size * found))
         for m in range(found):
             for k in range(size):
                 for f in range(colours):
                     v[f, size * m + k] = functions[members[m], k, f]
-                for f in range(4):
+                for f in range(8):
                     v[colours + f, size * m + k] = vectors[members[m], k, f]
         _orthonormalise(v.copy(), colours, q, drop, least)
         _coordinates(q, v[:colours], coarse_functions[c])

@@ -22,12 +22,12 @@ ACCURACY = 1e-4
 # A tile's colour counts as an unknown of the coarse level if its spread, beside that of the others, is above this.
 DROP = 3e-4
 # A relaxed random vector does if more than this of it is new.
-LEAST = 0.1
-SWEEPS = 6
+LEAST = 0.01
+SWEEPS = 12
 # Levels of more tiles than this are swept in parallel.
 LARGE = 2000
 # Of the smoothed prolongation below the first level; the blocks' Jacobi iteration has a radius near 2.
-DAMPING = 0.6
+DAMPING = 0.7
 # A level of at most so many tiles is solved by its inverse.
 BOTTOM = 64
 
@@ -43,6 +43,10 @@ class Level:
     inverse: Array
     functions: Array
     chunks: Array
+
+    def __post_init__(self) -> None:
+        self.rounded = self.A.astype(np.float32)
+        self.rounded_inverse = self.inverse.astype(np.float32)[:, np.newaxis]
 
 
 @dataclass
@@ -107,7 +111,7 @@ class Hierarchy:
         self.bottom = bottom
         first = levels[0]
         self.has_below = len(levels) > 1
-        self.near, self.A, self.block_inverse = first.near, first.A.astype(narrow), first.inverse.astype(narrow)
+        self.near, self.A, self.block_inverse = first.near, first.rounded, first.rounded_inverse[:, 0]
         self.b1, self.x1, self.r1 = (np.zeros((self.sizes[0], 4), narrow) for _ in range(3))
         if self.has_below:
             self.parents, self.P, self.children = transfers[0].parents, transfers[0].P, transfers[0].children
@@ -119,8 +123,8 @@ class Hierarchy:
         shift = lambda a, s: np.where(a >= 0, a + np.int32(s), np.int32(-1))  # noqa: E731
         self.starts = starts
         self.deep_near = np.concatenate([shift(v.near, s) for v, s in zip(below, starts, strict=False)])
-        self.deep_A = np.concatenate([v.A.astype(narrow) for v in below])
-        self.deep_inverse = np.concatenate([v.inverse.astype(narrow) for v in below])[:, np.newaxis]
+        self.deep_A = np.concatenate([v.rounded for v in below])
+        self.deep_inverse = np.concatenate([v.rounded_inverse for v in below])
         self.deep_parents = np.full((total, 4), -1, np.int32)
         self.deep_P = np.zeros((total if deep else 0, 4, 64), narrow)
         self.deep_children = np.full((total, 25), -1, np.int32)
@@ -206,9 +210,9 @@ def _coarsen(fine: Level) -> tuple[Transfer, Level]:
     where, numbers, starts = _number(padded.reshape(len(padded) // 3, 3, -1, 3).any(axis=(1, 3)))
     size, n, n_fine = fine.functions.shape[1], len(where), len(fine.where)
     T, functions = np.empty((n_fine, 8 * size)), np.empty((n, 8, fine.functions.shape[2]))
-    vectors = np.empty((n_fine, size, 4))
+    vectors = np.empty((n_fine, size, 8), np.float32)
     setup.fill_noise(size, fine.A, vectors)
-    setup.relax(SWEEPS, size, fine.chunks, fine.near, fine.A, fine.inverse, vectors)
+    setup.relax(SWEEPS, size, fine.chunks, fine.near, fine.rounded, fine.rounded_inverse, vectors)
     setup.inherit_basis(
         fine.where, fine.numbers, fine.functions, vectors, DROP, LEAST, T, where, functions
     )
