@@ -256,16 +256,16 @@ def _span(chunk, chunks, size):
 
 
 @pjit
-def advance(step, p, q, x, r, rounded, norms):
-    """``x += step p``, ``r -= step q``; r in float32 to `rounded`, parts of r . r to `norms`."""
+def advance(step, p, q, x, r, unit, rounded, norms):
+    """``x += step p``, ``r -= step q``; r in multiples of `unit` to `rounded`, parts of r . r to `norms`."""
     for chunk in prange(norms.shape[0]):
         start, stop = _span(chunk, norms.shape[0], x.shape[0])
-        norm = np.float64(0)
+        norm, scale = np.float64(0), 1 / unit
         for i in range(start, stop):
             x[i] += step * p[i]
             value = r[i] - step * q[i]
             r[i] = value
-            rounded[i] = value
+            rounded[i] = value * scale
             norm += value * value
         norms[chunk] = norm
 

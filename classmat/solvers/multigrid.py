@@ -17,7 +17,7 @@ Array = NDArray[Any]
 Callback = Callable[[int, float], Any]
 
 # The default rule stops when the preconditioned residual, an estimate of the error in alpha, is below this.
-ACCURACY = 1e-4
+ACCURACY = 3e-5
 
 # A tile's colour counts as an unknown of the coarse level if its spread, beside that of the others, is above this.
 DROP = 3e-4
@@ -27,7 +27,7 @@ SWEEPS = 12
 # Levels of more tiles than this are swept in parallel.
 LARGE = 2000
 # Of the smoothed prolongation below the first level; the blocks' Jacobi iteration has a radius near 2.
-DAMPING = 0.7
+DAMPING = 0.65
 # A level of at most so many tiles is solved by its inverse.
 BOTTOM = 64
 
@@ -305,7 +305,7 @@ class Factor:
             the slowest right-hand side.
         """
         right = np.asarray(b, np.float64)
-        columns = right.reshape(len(right), -1)
+        columns = right.reshape(len(right), -1 if right.size else 1)
         starts = np.zeros_like(columns) if x0 is None else np.asarray(x0, np.float64).reshape(columns.shape)
         with self._turn:
             answers = [
@@ -336,6 +336,7 @@ class Iteration:
     work: Array
     dots: Array
     products: Array
+    unit: float
     corrections: list[float]
 
     @classmethod
@@ -343,13 +344,13 @@ class Iteration:
         size, parts = stencil.layout.size, len(stencil.layout.chunks) - 1
         x, (r, p, q) = stencil.scatter(x0), (np.zeros(size) for _ in range(3))
         rounded, z, work = (np.zeros(size, np.float32) for _ in range(3))
-        return cls(x, r, p, q, rounded, z, work, np.empty(parts), np.empty((parts, 3)), [])
+        return cls(x, r, p, q, rounded, z, work, np.empty(parts), np.empty((parts, 3)), 1.0, [])
 
     def precondition(self, hierarchy: Hierarchy) -> tuple[float, float]:
         """Compute ``z = M r``; return r . z and q . z."""
         hierarchy.apply(self.rounded, self.z, self.work)
         pixels.measure(self.z, self.r, self.q, self.products)
-        self.corrections.append(float(self.products[:, 2].max()))
+        self.corrections.append(self.unit * float(self.products[:, 2].max(initial=0)))
         rz, qz = self.products[:, :2].sum(axis=0)
         return float(rz), float(qz)
 
@@ -390,8 +391,11 @@ def _conjugate_gradients(
 def _true_residual(stencil: Stencil, right: Array, run: Iteration) -> float:
     stencil.multiply(run.x, run.q, run.dots)
     np.subtract(right, run.q, out=run.r)
-    run.rounded[:] = run.r
-    return float(np.linalg.norm(run.r))
+    # The preconditioner sees float32: in multiples of a typical entry, so that none of its numbers is too small.
+    norm = float(np.linalg.norm(run.r))
+    run.unit = norm / max(1, stencil.shape[0]) ** 0.5 or 1.0
+    np.divide(run.r, run.unit, out=run.rounded, casting="unsafe")
+    return norm
 
 
 def _descend(
@@ -416,7 +420,7 @@ def _descend(
         if not (rho > 0 and curvature > 0):
             return
         step = rho / curvature
-        pixels.advance(step, run.p, run.q, run.x, run.r, run.rounded, run.dots)
+        pixels.advance(step, run.p, run.q, run.x, run.r, run.unit, run.rounded, run.dots)
         norms.append(float(np.sqrt(run.dots.sum())))
         if callback is not None:
             callback(len(norms) - 1, norms[-1] / scale)
