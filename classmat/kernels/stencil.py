@@ -11,45 +11,63 @@ from numba import njit
 
 from ._jit import OPTIONS, jit, pjit, prange
 
-PAD = 4
+BATCH = 64  # windows side by side that are formed together
 
 # Multiplications and additions may be fused: shorter chains in the recurrences, never a different kind of result.
 fused = njit(fastmath={"contract"}, **OPTIONS)
 
 
+@fused
+def _centre(image, top, left, n, height, width, q):
+    """Write to q (channels, pixels, window) the colours less their windows' means, for windows side by side."""
+    size = height * width
+    for c in range(image.shape[2]):
+        for i in range(n):
+            q[c, size, i] = 0
+        for p in range(size):
+            y, x = top + p // width, left + p % width
+            for i in range(n):
+                q[c, p, i] = image[y, np.uintp(x) + i, c]
+            for i in range(n):
+                q[c, size, i] += q[c, p, i]
+        for p in range(size):
+            for i in range(n):
+                q[c, p, i] -= q[c, size, i] / size
+
+
+@fused
+def _dot(q, c, d, length, n, sums):
+    for i in range(n):
+        sums[i] = q[c, 0, i] * q[d, 0, i]
+    for p in range(1, length):
+        for i in range(n):
+            sums[i] += q[c, p, i] * q[d, p, i]
+
+
 @jit
-def _orthonormalise(image, top, left, height, width, eps, q):
-    """Write the rows of Q for the window's pixels: its matrix is ``I - 1 1^T / |w| - Q Q^T``.
+def _orthonormalise(channels, size, eps, n, q, sums):
+    """Turn centred colours into rows of Q: a window's matrix is ``I - 1 1^T / |w| - Q Q^T``.
 
     Q R are the centred colours stacked on sqrt(eps) I; a QR factorisation never squares their condition number, as
     the covariance does.
     """
-    size = height * width
-    channels = image.shape[2]
+    length = size + channels
     for c in range(channels):
-        total = np.float64(0)
-        for y in range(height):
-            for x in range(width):
-                total += image[top + y, left + x, c]
-        mean = total / size
-        for y in range(height):
-            for x in range(width):
-                q[c, y * width + x] = image[top + y, left + x, c] - mean
         for k in range(channels):
-            q[c, size + k] = np.sqrt(eps) if k == c else np.float64(0)
+            for i in range(n):
+                q[c, size + k, i] = np.sqrt(eps) if k == c else np.float64(0)
     for c in range(channels):
-        norm = np.float64(0)
-        for p in range(size + channels):
-            norm += q[c, p] * q[c, p]
-        scale = 1 / np.sqrt(norm)
-        for p in range(size + channels):
-            q[c, p] *= scale
+        _dot(q, c, c, length, n, sums)
+        for i in range(n):
+            sums[i] = 1 / np.sqrt(sums[i])
+        for p in range(length):
+            for i in range(n):
+                q[c, p, i] *= sums[i]
         for later in range(c + 1, channels):
-            dot = np.float64(0)
-            for p in range(size + channels):
-                dot += q[c, p] * q[later, p]
-            for p in range(size + channels):
-                q[later, p] -= dot * q[c, p]
+            _dot(q, c, later, length, n, sums)
+            for p in range(length):
+                for i in range(n):
+                    q[later, p, i] -= sums[i] * q[c, p, i]
 
 
 @jit
@@ -57,44 +75,95 @@ def _plane(dy, dx):
     return dx - 1 if dy == 0 else 5 * dy - 1 + dx
 
 
+@fused
+def _affinities(q, channels, size, a, b, n, affinity):
+    if channels == 3:
+        for i in range(n):
+            affinity[i] = (
+                np.float64(1) / size
+                + q[0, a, i] * q[0, b, i]
+                + q[1, a, i] * q[1, b, i]
+                + q[2, a, i] * q[2, b, i]
+            )
+    else:
+        for i in range(n):
+            affinity[i] = np.float64(1) / size
+        for c in range(channels):
+            for i in range(n):
+                affinity[i] += q[c, a, i] * q[c, b, i]
+
+
+@fused
+def _add_pair(affinity, n, inner, ya, xa, yb, xb, k, ring):
+    """Take the affinities from plane k where both pixels are unknown."""
+    for i in range(n):
+        ring[ya, k, xa + i] -= affinity[i] * (inner[ya, xa + i] * inner[yb, xb + i])
+
+
+@fused
+def _add_known(affinity, n, inner, alpha, y, x, other_y, other_x, ring):
+    """Add the affinities of unknown pixels to known ones, and these times the known values."""
+    for i in range(n):
+        value = affinity[i] * (inner[y, x + i] * (1 - inner[other_y, other_x + i]))
+        ring[y, 12, x + i] += value
+        ring[y, 13, x + i] += value * alpha[other_y, other_x + i]
+
+
 @jit
-def _add_window(q, channels, top, left, height, width, is_unknown, alpha, ring):
-    """Add a window's coefficients to the pixels' rows in `ring` (3, w, 14): 12 planes, known sum, right-hand side."""
+def _add_windows(q, channels, top, left, n, height, width, inner, alpha, mixed, affinity, ring):
+    """Add the coefficients of windows side by side to the rows in `ring` (3, 14, w): 12 planes, known sum, right."""
     size = height * width
     for a in range(size):
-        ya, xa = top + a // width, left + a % width
-        a_unknown = is_unknown[ya, xa]
+        ya, xa = np.uintp((top + a // width) % 3), np.uintp(left + a % width)
         for b in range(a + 1, size):
-            yb, xb = top + b // width, left + b % width
-            b_unknown = is_unknown[yb, xb]
-            if not (a_unknown or b_unknown):
-                continue
-            affinity = np.float64(1) / size
-            for c in range(channels):
-                affinity += q[c, a] * q[c, b]
-            if a_unknown and b_unknown:
-                ring[ya % 3, xa, _plane(yb - ya, xb - xa)] -= affinity
-            elif a_unknown:
-                ring[ya % 3, xa, 12] += affinity
-                ring[ya % 3, xa, 13] += affinity * alpha[yb, xb]
-            else:
-                ring[yb % 3, xb, 12] += affinity
-                ring[yb % 3, xb, 13] += affinity * alpha[ya, xa]
+            yb, xb = np.uintp((top + b // width) % 3), np.uintp(left + b % width)
+            _affinities(q, channels, size, a, b, n, affinity)
+            k = np.uintp(_plane(b // width - a // width, b % width - a % width))
+            _add_pair(affinity, n, inner, ya, xa, yb, xb, k, ring)
+            if mixed:
+                _add_known(affinity, n, inner, alpha, ya, xa, yb, xb, ring)
+                _add_known(affinity, n, inner, alpha, yb, xb, ya, xa, ring)
+
+
+@jit
+def _load_row(y, is_unknown, alpha, inner, values):
+    """Copy a row of the mask and of the known values as numbers."""
+    for x in range(inner.shape[0]):
+        inner[x] = is_unknown[y, x]
+        values[x] = 0 if is_unknown[y, x] else alpha[y, x]
+
+
+@jit
+def _next_batch(left, columns, top, height, width, inner):
+    """Return the next windows with an unknown pixel from `left` on, at most a batch, and whether all pixels are."""
+    start, stop, unknown = -1, columns, 0
+    for x in range(left, columns + width - 1):
+        touched = 0
+        for y in range(height):
+            touched += inner[(top + y) % 3, x] > 0
+        if start < 0 and touched > 0:
+            start = max(left, x - width + 1)
+            stop = min(columns, start + BATCH)
+        if start >= 0 and x < stop + width - 1:
+            unknown += touched
+    if start < 0:
+        return columns, 0, False
+    return start, stop - start, unknown < height * (stop - start + width - 1)
 
 
 @jit
 def _flush_row(y, keep, ring, row_segments, segments, places, coefs, diagonal, right):
     """Move a finished row to its places, if it is to be kept, and clear it."""
     for s in range(row_segments[y], row_segments[y + 1]):
-        for i in range(segments[s, 1]):
-            x = segments[s, 0] + i
-            if keep:
-                place = places[s, 2] + i
-                for k in range(12):
-                    coefs[k, place] = ring[x, k]
-                diagonal[place] = ring[x, 12]
-                right[place] = ring[x, 13]
-            ring[x] = 0
+        x, place, n = segments[s, 0], places[s, 2], segments[s, 1]
+        if keep:
+            for k in range(12):
+                for i in range(n):
+                    coefs[k, place + i] = ring[k, x + i]
+            for i in range(n):
+                diagonal[place + i] = ring[12, x + i]
+                right[place + i] = ring[13, x + i]
+        ring[:, x : x + n] = 0
 
 
 @pjit
@@ -104,20 +173,28 @@ def assemble(
     """Fill `coefs`, the right-hand side, and in `diagonal` the sums of the affinities to known pixels."""
     rows, columns = is_unknown.shape
     height, width = min(3, rows), min(3, columns)
-    channels = image.shape[2]
+    channels, size = image.shape[2], height * width
     for chunk in prange(chunks.shape[0] - 1):
-        ring = np.zeros((3, columns, 14))
-        q = np.empty((channels, height * width + channels))
+        ring = np.zeros((3, 14, columns))
+        inner, values = np.empty((3, columns)), np.empty((3, columns))
+        q = np.empty((channels, size + channels, BATCH))
+        sums = np.empty(BATCH)
         first, stop = chunks[chunk], chunks[chunk + 1]
-        for top in range(max(0, first - height + 1), min(rows - height + 1, stop)):
-            for left in range(columns - width + 1):
-                touched = False
-                for y in range(top, top + height):
-                    for x in range(left, left + width):
-                        touched |= is_unknown[y, x]
-                if touched:
-                    _orthonormalise(image, top, left, height, width, eps, q)
-                    _add_window(q, channels, top, left, height, width, is_unknown, alpha, ring)
+        begin, end = max(0, first - height + 1), min(rows - height + 1, stop)
+        for top in range(begin, end):
+            for y in range(top if top == begin else top + height - 1, top + height):
+                _load_row(y, is_unknown, alpha, inner[y % 3], values[y % 3])
+            left = 0
+            while left <= columns - width:
+                left, n, mixed = _next_batch(left, columns - width + 1, top, height, width, inner)
+                if n > 0:
+                    m = np.uintp(n)
+                    _centre(image, top, left, m, height, width, q)
+                    _orthonormalise(channels, size, eps, m, q, sums)
+                    _add_windows(
+                        q, channels, top, left, m, height, width, inner, values, mixed, sums, ring
+                    )
+                    left += n
             # No later window reaches the row `top`; after the last window no row at all.
             done = rows if top == rows - height else top + 1
             for y in range(top, done):
