@@ -1,12 +1,9 @@
 """Set-up of the multigrid: tiles, their bases, and the Galerkin products, all in float64."""
 
 import numpy as np
-from numba import njit
 
-from ._jit import OPTIONS, jit, pjit, prange
-
-fused = njit(fastmath={"contract"}, **OPTIONS)
-
+from ._jit import jit, pjit, prange
+from ._simd import add_scaled, load4, load8, splat8, store
 
 @pjit
 def number_tiles(occupied, starts, numbers, where):
@@ -255,45 +252,43 @@ def fill_noise(size, A, vectors):
                 vectors[t, k, v] = _noise(t, 8 * k + v) if used else np.float64(0)
 
 
-@fused
-def _add_to_eight(A, t, s, size, p, q, x, u, y, at):
-    """Add to rows p .. p + 3 of y[at] the products of a 4x4 part of a block with rows q .. q + 3 of x[u]."""
-    for v in range(np.uintp(8)):
-        x0, x1, x2, x3 = x[u, q, v], x[u, q + 1, v], x[u, q + 2, v], x[u, q + 3, v]
-        for a in range(np.uintp(4)):
-            y[at, p + a, v] += (
-                A[t, s, size * q + p + a] * x0 + A[t, s, size * (q + 1) + p + a] * x1
-            ) + (A[t, s, size * (q + 2) + p + a] * x2 + A[t, s, size * (q + 3) + p + a] * x3)
-
-
 @jit
 def _relax_eight(t, size, near, A, inverse, vectors, work):
-    """Solve for one tile of eight homogeneous systems."""
-    work[:] = 0
-    for s in range(np.uintp(9)):
-        if near[t, s] >= 0 and s != 4:
-            u = np.uintp(near[t, s])
-            for p in range(np.uintp(0), np.uintp(size), np.uintp(4)):
-                for q in range(np.uintp(0), np.uintp(size), np.uintp(4)):
-                    _add_to_eight(A, t, s, np.uintp(size), p, q, vectors, u, work, np.uintp(0))
-    for k in range(size):
-        for v in range(8):
-            work[0, k, v] = -work[0, k, v]
-            vectors[t, k, v] = 0
-    for p in range(np.uintp(0), np.uintp(size), np.uintp(4)):
-        for q in range(np.uintp(0), np.uintp(size), np.uintp(4)):
-            _add_to_eight(inverse, t, np.uintp(0), np.uintp(size), p, q, work, np.uintp(0), vectors, t)
+    """Solve for one tile of eight homogeneous systems; all but `near` are flat."""
+    one, two, three, four = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
+    eight, zero = np.uintp(8), splat8(np.float32(0))
+    for p in range(np.uintp(0), size, four):
+        y0, y1, y2, y3 = zero, zero, zero, zero
+        for s in range(np.uintp(9)):
+            if near[t, s] >= 0 and s != 4:
+                u = np.uintp(near[t, s]) * size
+                block = (t * np.uintp(9) + s) * size * size + p
+                for q in range(size):
+                    x, at = load8(vectors, eight * (u + q)), block + size * q
+                    y0 = add_scaled(y0, A[at], x)
+                    y1 = add_scaled(y1, A[at + one], x)
+                    y2 = add_scaled(y2, A[at + two], x)
+                    y3 = add_scaled(y3, A[at + three], x)
+        store(work, eight * p, y0)
+        store(work, eight * (p + one), y1)
+        store(work, eight * (p + two), y2)
+        store(work, eight * (p + three), y3)
+    for p in range(size):
+        y = zero
+        for q in range(size):
+            y = add_scaled(y, -inverse[(t * size + q) * size + p], load8(work, eight * q))
+        store(vectors, eight * (t * size + p), y)
 
 
 @pjit
 def relax(sweeps, size, chunks, near, A, inverse, vectors):
-    """Leave of eight vectors what Gauss-Seidel leaves: the slow functions that colour does not explain."""
+    """Leave of eight flat vectors what Gauss-Seidel leaves: the slow functions that colour does not explain."""
     for step in range(2 * sweeps):
         odd = step % 2
         for half in prange((chunks.shape[0] + 1 - odd) // 2):
-            work = np.empty((1, size, 8), np.float32)
+            work = np.empty(64, np.float32)
             for t in range(chunks[2 * half + odd, 0], chunks[2 * half + odd, 3]):
-                _relax_eight(np.uintp(t), size, near, A, inverse, vectors, work)
+                _relax_eight(np.uintp(t), np.uintp(size), near, A, inverse, vectors, work)
 
 
 @pjit
@@ -324,21 +319,26 @@ def inherit_basis(where, numbers, functions, vectors, drop, least, T, coarse_whe
         for m in range(found):
             for k in range(size):
                 for kc in range(8):
-                    T[members[m], size * kc + k] = q[kc, size * m + k]
+                    T[size * (8 * members[m] + kc) + k] = q[kc, size * m + k]
 
 
 @jit
-def _add_product(rows, inner, left, right, factor, result):
-    """``result += factor left right``; left is rows x inner, right inner x 8, all by columns."""
-    for b in range(8):
-        for k in range(inner):
-            value = factor * right[inner * b + k]
-            if rows == 8:
-                for a in range(np.uintp(8)):
-                    result[np.uintp(8 * b) + a] += left[np.uintp(8 * k) + a] * value
-            else:
-                for a in range(np.uintp(4)):
-                    result[np.uintp(4 * b) + a] += left[np.uintp(4 * k) + a] * value
+def _add_product(rows, inner, left, left_at, right, right_at, factor, result, result_at):
+    """``result += factor left right``; left is rows x inner, right inner x 8, all by columns in flat arrays."""
+    rows, inner = np.uintp(rows), np.uintp(inner)
+    left_at, right_at, result_at = np.uintp(left_at), np.uintp(right_at), np.uintp(result_at)
+    for b in range(np.uintp(8)):
+        at, row = result_at + rows * b, right_at + inner * b
+        if rows == 8:
+            total = load8(result, at)
+            for k in range(inner):
+                total = add_scaled(total, factor * right[row + k], load8(left, left_at + rows * k))
+            store(result, at, total)
+        else:
+            half = load4(result, at)
+            for k in range(inner):
+                half = add_scaled(half, factor * right[row + k], load4(left, left_at + rows * k))
+            store(result, at, half)
 
 
 @pjit
@@ -350,7 +350,7 @@ def smooth_prolongation(size, where, near, A, inverse, T, coarse_numbers, dampin
     parts = 64
     for part in prange(parts):
         n = where.shape[0]
-        sums, block = np.empty((4, 8 * size)), np.empty(8 * size)
+        sums, block = np.empty(32 * size), np.empty(8 * size)
         for t in range(part * n // parts, (part + 1) * n // parts):
             y, x = where[t, 0], where[t, 1]
             first_y, first_x = (y - 1) // 3, (x - 1) // 3
@@ -359,7 +359,8 @@ def smooth_prolongation(size, where, near, A, inverse, T, coarse_numbers, dampin
                 u = near[t, s]
                 if u >= 0:
                     slot = 2 * ((y - 1 + s // 3) // 3 - first_y) + (x - 1 + s % 3) // 3 - first_x
-                    _add_product(size, size, A[t, s], T[u], 1.0, sums[slot])
+                    block_at = (9 * t + s) * size * size
+                    _add_product(size, size, A, block_at, T, 8 * size * u, 1.0, sums, 8 * size * slot)
             own = 2 * (y // 3 - first_y) + x // 3 - first_x
             for slot in range(4):
                 cy, cx = first_y + slot // 2, first_x + slot % 2
@@ -367,12 +368,12 @@ def smooth_prolongation(size, where, near, A, inverse, T, coarse_numbers, dampin
                 inside = cy + 2 < coarse_numbers.shape[0] and cx + 2 < coarse_numbers.shape[1]
                 parents[t, slot] = coarse_numbers[cy + 1, cx + 1] if reached and inside else -1
                 block[:] = 0
-                _add_product(size, size, inverse[t], sums[slot], -damping, block)
+                _add_product(size, size, inverse, t * size * size, sums, 8 * size * slot, -damping, block, 0)
                 for k in range(size):
                     for a in range(8):
                         value = block[size * a + k]
                         if slot == own:
-                            value += T[t, size * a + k]
+                            value += T[size * (8 * t + a) + k]
                         P[t, slot, 8 * k + a] = value
 
 
@@ -391,16 +392,15 @@ def _add_tile(size, t, y, x, near, A, parents, P, block, work):
                     for a in range(8):
                         block[size * a + k] = P[u, slot, 8 * k + a]
                 j = 3 * (first_y + slot // 2) + first_x + slot % 2
-                _add_product(size, size, A[t, s], block, 1.0, work[j])
+                _add_product(size, size, A, (9 * t + s) * size * size, block, 0, 1.0, work, 8 * size * j)
 
 
 @pjit
 def restrict_blocks(size, where, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A):
     """Write the Galerkin product ``P^T A P`` to `coarse_A` (coarse tiles, 9, 64), one row of coarse tiles a task."""
     for cy in prange(coarse_starts.shape[0] - 1):
-        work, block = np.empty((9, 8 * size)), np.empty(8 * size)
-        for c in range(coarse_starts[cy], coarse_starts[cy + 1]):
-            coarse_A[c] = 0
+        work, block = np.empty(72 * size), np.empty(8 * size)
+        coarse_A[576 * coarse_starts[cy] : 576 * coarse_starts[cy + 1]] = 0
         if coarse_starts[cy] == coarse_starts[cy + 1]:
             continue
         for y in range(max(0, 3 * cy - 1), min(numbers.shape[0] - 2, 3 * cy + 4)):
@@ -419,7 +419,8 @@ def restrict_blocks(size, where, numbers, near, A, parents, P, coarse_where, coa
                     for j in range(9):
                         sy, sx = j // 3 - shift_y, j % 3 - shift_x
                         if 0 <= sy < 3 and 0 <= sx < 3:
-                            _add_product(8, size, block, work[j], 1.0, coarse_A[c, 3 * sy + sx])
+                            at = 64 * (9 * c + 3 * sy + sx)
+                            _add_product(8, size, block, 0, work, 8 * size * j, 1.0, coarse_A, at)
 
 
 @pjit

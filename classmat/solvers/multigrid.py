@@ -209,20 +209,21 @@ def _coarsen(fine: Level) -> tuple[Transfer, Level]:
     padded[:rows, :columns] = fine.numbers[1:-1, 1:-1] >= 0
     where, numbers, starts = _number(padded.reshape(len(padded) // 3, 3, -1, 3).any(axis=(1, 3)))
     size, n, n_fine = fine.functions.shape[1], len(where), len(fine.where)
-    T, functions = np.empty((n_fine, 8 * size)), np.empty((n, 8, fine.functions.shape[2]))
+    T, functions = np.empty(n_fine * 8 * size), np.empty((n, 8, fine.functions.shape[2]))
     vectors = np.empty((n_fine, size, 8), np.float32)
     setup.fill_noise(size, fine.A, vectors)
-    setup.relax(SWEEPS, size, fine.chunks, fine.near, fine.rounded, fine.rounded_inverse, vectors)
+    rounded = (fine.rounded.ravel(), fine.rounded_inverse.ravel())
+    setup.relax(SWEEPS, size, fine.chunks, fine.near, *rounded, vectors.ravel())
     setup.inherit_basis(
         fine.where, fine.numbers, fine.functions, vectors, DROP, LEAST, T, where, functions
     )
     parents, P = np.empty((n_fine, 4), np.int32), np.empty((n_fine, 4, 8 * size), np.float32)
     setup.smooth_prolongation(
-        size, fine.where, fine.near, fine.A, fine.inverse, T, numbers, DAMPING, parents, P
+        size, fine.where, fine.near, fine.A.ravel(), fine.inverse.ravel(), T, numbers, DAMPING, parents, P
     )
     A = np.empty((n, 9, 64))
     setup.restrict_blocks(
-        size, fine.where, fine.numbers, fine.near, fine.A, parents, P, where, starts, A
+        size, fine.where, fine.numbers, fine.near, fine.A.ravel(), parents, P, where, starts, A.ravel()
     )
     children, near = np.empty((n, 25), np.int32), np.empty((n, 9), np.int32)
     setup.list_children(where, fine.numbers, children)
