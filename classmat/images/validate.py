@@ -18,6 +18,7 @@ BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 # Rounding in a colour conversion or a resampling step may leave [0, 1] by this much; more is a mistake.
 SLACK = 1e-3
 
+_ROUNDING = 1e-6  # float32 cannot hold 10 % and 90 % exactly; 16-bit levels are 15 times as far apart
 _ACCEPTED_DTYPES = "bool, uint8, uint16 or float (values in [0, 1])"
 
 
@@ -102,8 +103,8 @@ def as_trimap(trimap: Any, *, name: str = "trimap", both: bool = True) -> NDArra
     """
     values = as_alpha(trimap, name=name)
     result = np.full(values.shape, UNKNOWN, np.uint8)
-    result[values <= 0.1] = BACKGROUND
-    result[values >= 0.9] = FOREGROUND
+    result[values <= 0.1 + _ROUNDING] = BACKGROUND
+    result[values >= 0.9 - _ROUNDING] = FOREGROUND
     if both:
         for label, word, rule in (
             (FOREGROUND, "foreground", ">= 90 %"),
@@ -129,9 +130,7 @@ def as_mask(mask: Any, *, name: str = "mask") -> NDArray[np.bool_]:
     return as_alpha(mask, name=name) >= 0.5
 
 
-def as_plane(
-    values: Any, *, name: str, low: float = -math.inf, high: float = math.inf
-) -> NDArray[np.float64]:
+def as_plane(values: Any, *, name: str, low: float = -math.inf, high: float = math.inf) -> NDArray[np.float64]:
     """Return any finite real-valued map as a contiguous float64 array (h, w), checked against [low, high].
 
     Unlike `as_alpha` it does not rescale integers.
@@ -152,7 +151,8 @@ def as_plane(
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} has dtype {array.dtype}; accepted are real numbers.")
     _require_plane(array, name)
-    array = np.ascontiguousarray(array, np.float64)
+    with np.errstate(over="ignore"):  # a long double beyond float64 is told as infinite
+        array = np.ascontiguousarray(array, np.float64)
     _require_finite(array, name)
     if array.min() < low or array.max() > high:
         raise ValueError(
@@ -199,12 +199,16 @@ def as_number(
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} is {value!r}; accepted is a real number.")
-    number = float(value)
+        raise TypeError(f"{name} is {_told(value)}; accepted is a real number.")
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        number = math.inf
     if not math.isfinite(number) or number < low or number > high or (exclusive and number == low):
-        accepted = f"above {low:g}" if exclusive else f"at least {low:g}"
-        accepted += f" and at most {high:g}" if high < math.inf else ""
-        raise ValueError(f"{name} is {number:g}; accepted is a finite number {accepted}.")
+        bounds = [f"above {low:g}" if exclusive else f"at least {low:g}"] if low > -math.inf else []
+        bounds += [f"at most {high:g}"] if high < math.inf else []
+        accepted = " ".join(["a finite number", " and ".join(bounds)]).rstrip()
+        raise ValueError(f"{name} is {number:g}; accepted is {accepted}.")
     return number
 
 
@@ -226,7 +230,7 @@ def as_count(value: Any, *, name: str, low: int = 0) -> int:
     ValueError: radius is -1; accepted is a whole number of at least 0.
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} is {value!r}; accepted is a whole number of at least {low}.")
+        raise TypeError(f"{name} is {_told(value)}; accepted is a whole number of at least {low}.")
     if value < low:
         raise ValueError(f"{name} is {value}; accepted is a whole number of at least {low}.")
     return int(value)
@@ -247,9 +251,15 @@ def as_choice(value: Any, choices: tuple[str, ...], *, name: str) -> str:
     ...
     ValueError: reduce is 'median'; accepted are 'mean', 'sum'.
     """
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r}; accepted are {', '.join(map(repr, choices))}.")
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} is {_told(value)}; accepted are {', '.join(map(repr, choices))}.")
     return value
+
+
+def _told(value: Any) -> str:
+    """Return a value as an error message quotes it: on one line, and not a whole array."""
+    text = repr(value)
+    return text if len(text) <= 80 and "\n" not in text else f"a {type(value).__name__}"
 
 
 def _as_array(values: Any, name: str) -> NDArray[Any]:
@@ -276,13 +286,15 @@ def _require_pixels(array: NDArray[Any], name: str) -> None:
 
 
 def _require_finite(array: NDArray[Any], name: str) -> None:
-    if not np.isfinite(array.sum(dtype=np.float64)) and not np.isfinite(array).all():
+    with np.errstate(over="ignore", invalid="ignore"):  # the sum is only a quick test
+        is_sum_finite = np.isfinite(array.sum(dtype=np.float64))
+    if not is_sum_finite and not np.isfinite(array).all():
         bad = int(array.size - np.isfinite(array).sum())
         raise ValueError(f"{name} has {bad} values that are NaN or infinite; all must be finite.")
 
 
 def _to_unit_range(array: NDArray[Any], name: str, dtype: DTypeLike) -> NDArray[Any]:
-    kind = array.dtype
+    kind = array.dtype.newbyteorder("=")  # big-endian files give big-endian arrays
     if kind == np.bool_:
         return np.ascontiguousarray(array, dtype)
     if kind in (np.uint8, np.uint16):

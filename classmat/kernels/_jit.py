@@ -27,9 +27,7 @@ if config.THREADING_LAYER == "default":
 jit = njit(**OPTIONS)
 
 _turn = threading.Lock()
-if hasattr(
-    os, "register_at_fork"
-):  # a fork waits for the running kernel, so that no child inherits a held lock
+if hasattr(os, "register_at_fork"):  # a fork waits for the running kernel, so that no child inherits a held lock
     os.register_at_fork(before=_turn.acquire, after_in_parent=_turn.release, after_in_child=_turn.release)
 
 

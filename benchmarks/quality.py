@@ -1,0 +1,302 @@
+"""Measure how close to the truth classmat's mattes are, and PyMatting's, photo by photo.
+
+    python benchmarks/quality.py FOLDER --methods closed-form --json quality.json
+
+Every photo is matted by both libraries in the same run, taking turns in who goes first. Each has compiled
+before; seconds are those of one call. Metrics are the benchmark's: unknown pixels only, sums in thousands.
+"""
+
+import importlib.metadata
+import itertools
+import json
+import math
+import os
+import platform
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+import classmat
+
+Array = NDArray[Any]
+Method = Callable[[Array, Array], Array]
+Row = dict[str, Any]
+
+# A method's name in classmat.METHODS -> what PyMatting calls its counterpart. A new method is one line.
+PEERS = {
+    "closed-form": "estimate_alpha_cf",
+    "knn": "estimate_alpha_knn",
+    "large-kernel": "estimate_alpha_lkm",
+    "learning-based": "estimate_alpha_lbdm",
+    "random-walk": "estimate_alpha_rw",
+    "shared": "estimate_alpha_sm",
+}
+OURS, THEIRS = "classmat", "PyMatting"
+COLUMNS = ("sad", "mse", "gradient", "connectivity")
+PACKAGES = ("pymatting", "numpy", "scipy", "numba")
+TABLE_WIDTH = 110
+SCENES = ("disc", "wedge", "hair", "portrait")
+SCENE_SIZE = (240, 320)
+# A root mean square error of 1e-4 is a fortieth of an 8-bit level: ratios of smaller ones say nothing.
+SMALLEST_MSE = 1e-8
+
+
+class Photo(NamedTuple):
+    """An image with its trimap and its true matte."""
+
+    name: str
+    image: Array
+    trimap: Array
+    truth: Array
+
+
+def main(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            exists=True,
+            file_okay=False,
+            help="Photos as NAME_image.png, NAME_trimap.png, NAME_trimap2.png and NAME_alpha.png, such as "
+            "the training set of alphamatting.com in low resolution, renamed. Without it, scenes of "
+            "classmat.gallery.",
+        ),
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(help="Names of methods, separated by commas; all that classmat has if not given.")
+    ] = "",
+    photos: Annotated[
+        str, typer.Option(help="Names of photos or scenes, separated by commas; all if not given.")
+    ] = "",
+    trimap: Annotated[int, typer.Option(min=1, max=2, help="1: the tight trimaps, 2: the coarse ones.")] = 1,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+) -> None:
+    """Compare the mattes of classmat and of PyMatting with the truth."""
+    console = Console()
+    if console.width < TABLE_WIDTH:  # figures that run over the edge are better than figures cut off
+        console.width = TABLE_WIDTH
+    runners = find_runners(_names(methods) or list(classmat.METHODS))
+    wanted = choose_photos(folder, _names(photos))
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+    with console.status("compiling") as status:
+        warm_up(runners)
+        rows = []
+        for row in measure(load_photos(folder, wanted, trimap), runners):
+            rows.append(row)
+            status.update(f"{row['photo']}: {row['method']} of {row['library']} done")
+    summary = summarise(rows)
+    show(console, rows, summary)
+    if json_file is not None:
+        report = {**circumstances(folder, trimap), "rows": rows, "summary": summary}
+        json_file.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def find_runners(methods: list[str]) -> dict[str, dict[str, Method]]:
+    """Return {method: {library: function}} with the libraries that have the method."""
+    known = {*classmat.METHODS, *PEERS}
+    for method in methods:
+        if method not in known:
+            raise typer.BadParameter(f"{method!r} is no method; there are {', '.join(sorted(known))}.")
+    runners: dict[str, dict[str, Method]] = {method: {} for method in methods}
+    for method, libraries in runners.items():
+        if method in classmat.METHODS:
+            libraries[OURS] = classmat.METHODS[method]
+        if method in PEERS:
+            libraries[THEIRS] = peer(PEERS[method])
+    return runners
+
+
+def peer(name: str) -> Method:
+    """Return PyMatting's function, given what it expects: float64, and trimaps in [0, 1]."""
+    try:
+        import pymatting  # type: ignore[import-untyped]  # its first import compiles for minutes
+    except ImportError:
+        raise SystemExit("This benchmark compares with PyMatting: pip install 'classmat[bench]'") from None
+    estimate = getattr(pymatting, name)
+    return lambda image, trimap: estimate(image.astype(np.float64), trimap / 255.0)
+
+
+def choose_photos(folder: Path | None, wanted: list[str]) -> list[str]:
+    """Return the names of the photos in the folder, or of the scenes, that were asked for."""
+    found = (
+        sorted(path.name.removesuffix("_image.png") for path in folder.glob("*_image.png")) if folder else SCENES
+    )
+    if missing := set(wanted) - set(found):
+        raise typer.BadParameter(f"no photo {', '.join(sorted(missing))}; there are {', '.join(found)}.")
+    if not found:
+        raise typer.BadParameter(f"{folder} has no files NAME_image.png.")
+    return wanted or list(found)
+
+
+def load_photos(folder: Path | None, names: list[str], trimap: int) -> Iterator[Photo]:
+    """Read photos, or render scenes, one at a time."""
+    for name in names:
+        if folder is None:
+            scene = getattr(classmat.gallery, name)(*SCENE_SIZE, seed=0)
+            yield Photo(name, scene.image, scene.trimap, scene.alpha)
+        else:
+            yield Photo(
+                name,
+                classmat.read_image(folder / f"{name}_image.png"),
+                classmat.read_trimap(folder / f"{name}_trimap{'' if trimap == 1 else trimap}.png"),
+                classmat.read_matte(folder / f"{name}_alpha.png"),
+            )
+
+
+def warm_up(runners: dict[str, dict[str, Method]]) -> None:
+    """Run everything once on a small image, so that no measured call compiles."""
+    image = np.random.default_rng(0).random((48, 48, 3))
+    trimap = np.full((48, 48), 128, np.uint8)
+    trimap[:, :16], trimap[:, 32:] = 0, 255
+    for libraries in runners.values():
+        for run in libraries.values():
+            run(image, trimap)
+
+
+def measure(photos: Iterator[Photo], runners: dict[str, dict[str, Method]]) -> Iterator[Row]:
+    """Yield a row of figures for each photo, method and library; the libraries take turns in going first."""
+    forwards = itertools.cycle((True, False))
+    for photo in photos:
+        for method, libraries in runners.items():
+            order = list(libraries) if next(forwards) else list(reversed(libraries))
+            yield from [measure_one(photo, method, library, libraries[library]) for library in order]
+
+
+def measure_one(photo: Photo, method: str, library: str, run: Method) -> Row:
+    """Matte a photo once; warnings, such as of a solver that did not converge, are kept with the figures."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        start = time.perf_counter()
+        alpha = run(photo.image, photo.trimap)
+        seconds = time.perf_counter() - start
+    return {
+        "photo": photo.name,
+        "method": method,
+        "library": library,
+        **classmat.metrics.evaluate(alpha, photo.truth, photo.trimap),
+        "seconds": seconds,
+        "warnings": sorted({str(warning.message) for warning in caught}),
+    }
+
+
+def summarise(rows: list[Row]) -> dict[str, Row]:
+    """Return, for each method, both libraries' means and the ratios classmat / PyMatting of the photos."""
+    return {method: summarise_method(rows, method) for method in dict.fromkeys(row["method"] for row in rows)}
+
+
+def summarise_method(rows: list[Row], method: str) -> Row:
+    """Return means per library and, where both have the method, ratios per photo with their extremes."""
+    by_library = {
+        library: {row["photo"]: row for row in rows if (row["method"], row["library"]) == (method, library)}
+        for library in (OURS, THEIRS)
+    }
+    figures = (*classmat.metrics.METRICS, "seconds")
+    result: Row = {
+        "mean": {
+            library: {name: statistics.fmean(row[name] for row in its_rows.values()) for name in figures}
+            for library, its_rows in by_library.items()
+            if its_rows
+        }
+    }
+    ours, theirs = by_library.values()
+    if ours and theirs:
+        ratios = {photo: mse_ratio(ours[photo], theirs[photo]) for photo in ours}
+        result["mse_ratio"] = ratios
+        result["mse_ratio_max"] = max(ratios.values())
+        result["mse_ratio_geometric_mean"] = statistics.geometric_mean(ratios.values())
+        result["seconds_ratio_median"] = statistics.median(
+            ours[photo]["seconds"] / theirs[photo]["seconds"] for photo in ours
+        )
+    return result
+
+
+def mse_ratio(ours: Row, theirs: Row) -> float:
+    """Return classmat's MSE over PyMatting's."""
+    return max(ours["mse"], SMALLEST_MSE) / max(theirs["mse"], SMALLEST_MSE)
+
+
+def show(console: Console, rows: list[Row], summary: dict[str, Row]) -> None:
+    """Print one table: the photos, then the means, then what to remember of each method."""
+    headings = [classmat.metrics.METRICS[name].heading for name in COLUMNS]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("photo", "method", "library"):
+        table.add_column(heading, no_wrap=True)
+    for heading in (*headings, "seconds", "MSE ratio"):
+        table.add_column(heading.replace(" / ", "\n/ "), justify="right", no_wrap=True)
+    for row in sorted(rows, key=lambda row: (row["method"], row["photo"], row["library"] != OURS)):
+        ratio = summary[row["method"]].get("mse_ratio", {}).get(row["photo"], math.nan)
+        table.add_row(*cells(row["photo"], row["method"], row["library"], row, ratio))
+    table.add_section()
+    for method, result in summary.items():
+        for library, mean in result["mean"].items():
+            ratio = result.get("mse_ratio_max", math.nan)
+            table.add_row(*cells("mean", method, library, mean, ratio, "max "), style="bold")
+    console.print(table)
+    for method, result in summary.items():
+        if "mse_ratio" in result:
+            console.print(conclusion(method, result), soft_wrap=True)
+    for row in rows:
+        for warning in row["warnings"]:
+            console.print(
+                f"{row['photo']}, {row['method']} of {row['library']}: {warning}",
+                style="yellow",
+                soft_wrap=True,
+            )
+
+
+def cells(photo: str, method: str, library: str, figures: Row, ratio: float, word: str = "") -> list[str]:
+    """Return a row of the table; the ratio stands in classmat's rows."""
+    values = [f"{figures[name]:.5f}" if name == "mse" else f"{figures[name]:.3f}" for name in COLUMNS]
+    last = f"{word}{ratio:.4f}" if library == OURS and not math.isnan(ratio) else ""
+    return [photo, method, library, *values, f"{figures['seconds']:.2f}", last]
+
+
+def conclusion(method: str, result: Row) -> str:
+    """Return one sentence about a method."""
+    ratios = result["mse_ratio"]
+    worst = max(ratios, key=ratios.__getitem__)
+    mean_ratio, time_ratio = result["mse_ratio_geometric_mean"], result["seconds_ratio_median"]
+    return (
+        f"{method}: MSE {OURS} / {THEIRS}: largest {ratios[worst]:.4f} ({worst}), "
+        f"geometric mean {mean_ratio:.4f}; seconds: median ratio {time_ratio:.2f}"
+    )
+
+
+def circumstances(folder: Path | None, trimap: int) -> Row:
+    """Return what a reader must know to repeat the run."""
+    return {
+        "date": date.today().isoformat(),
+        "data": folder.name if folder else f"gallery {SCENE_SIZE[0]}x{SCENE_SIZE[1]}",
+        "trimap": trimap,
+        "versions": {"classmat": classmat.__version__, **{name: version(name) for name in PACKAGES}},
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "units": {name: metric.heading for name, metric in classmat.metrics.METRICS.items()},
+    }
+
+
+def version(package: str) -> str:
+    """Return the version of an installed package."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+if __name__ == "__main__":
+    typer.run(main)

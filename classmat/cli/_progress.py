@@ -1,0 +1,92 @@
+"""Progress on a terminal: a bar over the files of a folder, and one for a solve that takes over two seconds."""
+
+import math
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ._console import console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+DELAY = 2.0  # seconds a computation may take before it shows
+
+
+class Progress:
+    """Bars on standard error while a command runs; nothing if that is not a terminal.
+
+    Parameters
+    ----------
+    files : int
+        How many files will be announced with `begin`; with more than one, a bar counts them.
+    """
+
+    def __init__(self, files: int = 1) -> None:
+        self._bars = _make_bars()
+        self._files = self._bars.add_task("", total=files, visible=files > 1)
+        self._solve = self._bars.add_task("", visible=False)
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> Self:
+        if self._bars.tasks[0].visible:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop_timer()
+        if self._bars.live.is_started:  # older versions of rich end what never began with an empty line
+            self._bars.stop()
+
+    def begin(self, name: str) -> None:
+        """Announce the next file; if it is still being computed after `DELAY`, that shows."""
+        self._stop_timer()
+        self._bars.update(self._files, description=name)
+        self._bars.remove_task(self._solve)  # a new one pulses until the solver reports how far it is
+        self._solve = self._bars.add_task(f"matting {name}", total=None, visible=False)
+        self._timer = threading.Timer(DELAY, self._show)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        """Count the file as done."""
+        self._stop_timer()
+        self._bars.update(self._solve, visible=False)
+        self._bars.advance(self._files)
+
+    def solver(self, rtol: float) -> Callable[[int, float], None]:
+        """Return the callback of a solver that stops at the relative residual `rtol`."""
+        digits = -math.log10(rtol)
+
+        def callback(iteration: int, relative_residual: float) -> None:
+            # Residuals fall by about the same factor each time, so their logarithm tells how far the solve is.
+            done = -math.log10(max(relative_residual, rtol)) if relative_residual < 1 else 0.0
+            self._bars.update(self._solve, total=digits, completed=done)
+
+        return callback
+
+    def _show(self) -> None:
+        self._bars.update(self._solve, visible=True)
+        self._bars.start()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()  # it may be in the middle of showing the bar that is about to be stopped
+
+
+def _make_bars() -> "Bars":
+    from rich import progress
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeElapsedColumn(),
+        console=console(),
+        transient=True,
+        disable=not console().is_terminal,
+    )

@@ -1,0 +1,109 @@
+"""Writing a file whole or not at all: first beside the target, then renamed onto it."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+_READ_WRITE_FOR_ALL = 0o666  # what open() asks for; the umask takes away from it
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path in the target's folder; rename it onto the target if the block succeeds.
+
+    If the block fails, the temporary file is removed and an existing target is left as it was. A process
+    that is killed leaves the target as it was too, and perhaps a hidden ``.classmat-*.tmp`` beside it. As
+    with ``open``, a new file has the mode that the umask gives, an existing one keeps its mode, a symbolic
+    link is written through, and something that is no regular file (``/dev/stdout``) is written directly.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write.
+
+    Yields
+    ------
+    pathlib.Path
+        An empty file to write to.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist, the target is a folder, or either may not be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> target = Path(folder.name) / "report.json"
+    >>> with atomic_path(target) as temporary:
+    ...     _ = temporary.write_text("{}")
+    >>> target.read_text()
+    '{}'
+    >>> folder.cleanup()
+    """
+    with _named(path):
+        target = Path(os.path.realpath(os.fspath(path)))
+        is_special = _check_target(target, path)
+    if is_special:
+        yield target
+        return
+    temporary = target.with_name(f".classmat-{secrets.token_hex(8)}.tmp")
+    with _named(path):
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _READ_WRITE_FOR_ALL))
+    try:
+        yield temporary
+        with _named(path):
+            if target.exists():
+                temporary.chmod(target.stat().st_mode & 0o7777)
+            temporary.replace(target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises
+    ------
+    OSError
+        As `atomic_path` does; also if the disk is full.
+
+    Examples
+    --------
+    >>> write_bytes("no/such/folder/a.bin", b"")
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: cannot write no/such/folder/a.bin: the folder no/such/folder does not exist.
+    """
+    with atomic_path(path) as temporary, _named(path):
+        temporary.write_bytes(data)
+
+
+def _check_target(target: Path, path: str | os.PathLike[str]) -> bool:
+    """Raise if the target cannot be replaced; return whether it is something other than a file."""
+    if target.is_dir():
+        raise IsADirectoryError(f"cannot write {os.fspath(path)}: it is a folder.")
+    if not target.parent.is_dir():
+        folder = Path(path).parent
+        if target.parent.exists():
+            raise NotADirectoryError(f"cannot write {os.fspath(path)}: {folder} is not a folder.")
+        raise FileNotFoundError(f"cannot write {os.fspath(path)}: the folder {folder} does not exist.")
+    exists = target.exists()
+    if exists and not os.access(target, os.W_OK):  # a rename would not ask
+        raise PermissionError(f"cannot write {os.fspath(path)}: the file is write-protected.")
+    return exists and not target.is_file()
+
+
+@contextlib.contextmanager
+def _named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn an operating system's error into one sentence that names the path that the user gave."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # already a sentence
+            raise
+        raise type(error)(f"cannot write {os.fspath(path)}: {error.strerror}.") from None

@@ -1,0 +1,58 @@
+"""Between gamma-encoded sRGB and linear light: the piecewise curve of IEC 61966-2-1, not a power of 2.2."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .validate import as_alpha
+
+
+def srgb_to_linear(values: Any) -> NDArray[Any]:
+    """Return the light that sRGB values stand for, proportional to the number of photons.
+
+    ``c / 12.92`` up to 0.04045, above it ``((c + 0.055) / 1.055) ** 2.4`` (IEC 61966-2-1, 5.2).
+
+    Parameters
+    ----------
+    values : array_like
+        Of any shape: float in [0, 1], uint8 or uint16. An alpha channel must not be among them.
+
+    Returns
+    -------
+    float array
+        In [0, 1], of the same shape; float32 stays float32, all else becomes float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_alpha` does for values out of [0, 1], not finite or not numeric.
+
+    Examples
+    --------
+    >>> srgb_to_linear([0.0, 0.5, 1.0]).round(4)
+    array([0.   , 0.214, 1.   ])
+    """
+    c = _as_values(values)
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(values: Any) -> NDArray[Any]:
+    """Return the sRGB values that stand for given light: the inverse of `srgb_to_linear`.
+
+    ``12.92 y`` up to 0.0031308, above it ``1.055 y ** (1 / 2.4) - 0.055`` (IEC 61966-2-1, 5.2).
+
+    Examples
+    --------
+    >>> linear_to_srgb([0.0, 0.5, 1.0]).round(4)
+    array([0.    , 0.7354, 1.    ])
+    """
+    y = _as_values(values)
+    root = y ** (1 / 2.4)
+    return np.where(y <= 0.0031308, 12.92 * y, root + 0.055 * (root - 1))  # 1 stays exactly 1
+
+
+def _as_values(values: Any) -> NDArray[Any]:
+    array = np.asarray(values)
+    dtype = np.float32 if array.dtype == np.float32 else np.float64
+    return as_alpha(array.reshape(1, -1), name="values", dtype=dtype).reshape(array.shape)

@@ -1,0 +1,11 @@
+"""The methods by their names on the command line."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .closed_form import closed_form_matting
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "closed-form": closed_form_matting,
+}
+"""Name -> function(image, trimap, **options) -> alpha."""

@@ -1,0 +1,93 @@
+import io
+import json
+import types
+
+import numpy as np
+import pytest
+import typer
+from rich.console import Console
+
+from benchmarks import quality
+from classmat.images import metrics
+
+
+@pytest.fixture
+def scenes(monkeypatch):
+    """Two scenes of which the truth is a ramp, a method that is off by .1, and a peer that is off by .2."""
+    ramp = np.tile(np.linspace(0, 0.5, 11), (4, 1))
+    trimap = np.full(ramp.shape, 128, np.uint8)
+    trimap[:, 0], trimap[:, -1] = 0, 255
+
+    def scene(h, w, *, seed):
+        return types.SimpleNamespace(image=ramp, alpha=ramp, trimap=trimap)
+
+    def off_by(error):
+        return lambda image, trimap: np.full(trimap.shape, error) + (image if image.ndim == 2 else 0)
+
+    monkeypatch.setattr(quality, "SCENES", ("one", "two"))
+    stand_in = types.SimpleNamespace(
+        __version__="0",
+        METHODS={"closed-form": off_by(0.1), "alone": off_by(0.0)},
+        gallery=types.SimpleNamespace(one=scene, two=scene),
+        metrics=metrics,
+    )
+    monkeypatch.setattr(quality, "classmat", stand_in)
+    monkeypatch.setattr(quality, "peer", lambda name: off_by(0.2))
+
+
+def figures(methods, photos=()):
+    runners = quality.find_runners(methods)
+    names = quality.choose_photos(None, list(photos))
+    return list(quality.measure(quality.load_photos(None, names, 1), runners))
+
+
+def test_figures_and_ratios(scenes):
+    rows = figures(["closed-form", "alone"])
+    assert len(rows) == 2 * (2 + 1)
+    summary = quality.summarise(rows)
+    assert summary["closed-form"]["mean"]["classmat"]["mse"] == pytest.approx(0.01)
+    assert summary["closed-form"]["mean"]["PyMatting"]["mad"] == pytest.approx(0.2)
+    assert summary["closed-form"]["mse_ratio"] == pytest.approx({"one": 0.25, "two": 0.25})
+    assert summary["closed-form"]["mse_ratio_max"] == pytest.approx(0.25)
+    assert "mse_ratio" not in summary["alone"]
+    assert summary["alone"]["mean"]["classmat"]["sad"] == 0
+
+
+def test_the_libraries_take_turns(scenes):
+    first = [row["library"] for row in figures(["closed-form"])][::2]
+    assert first == ["classmat", "PyMatting"]
+
+
+def test_a_ratio_of_two_exact_mattes_is_one():
+    assert quality.mse_ratio({"mse": 1e-20}, {"mse": 0.0}) == 1.0
+    assert quality.mse_ratio({"mse": 2e-8}, {"mse": 0.0}) == pytest.approx(2.0)
+
+
+def test_table_shows_every_figure(scenes):
+    rows = figures(["closed-form"], ["two"])
+    rows[0]["warnings"] = ["did not converge"]
+    page = Console(file=io.StringIO(), width=quality.TABLE_WIDTH)
+    quality.show(page, rows, quality.summarise(rows))
+    text = page.file.getvalue()
+    assert "one" not in text
+    assert "…" not in text
+    for piece in ("0.01000", "0.04000", "max 0.2500", "largest 0.2500 (two)", "did not converge"):
+        assert piece in text
+
+
+def test_json_file_holds_the_figures(scenes, tmp_path):
+    target = tmp_path / "new" / "quality.json"
+    quality.main(methods="closed-form", photos="one", json_file=target)
+    report = json.loads(target.read_text())
+    assert [row["photo"] for row in report["rows"]] == ["one", "one"]
+    assert report["summary"]["closed-form"]["mse_ratio_max"] == pytest.approx(0.25)
+    assert report["units"]["sad"] == "SAD / 1000"
+
+
+def test_unknown_names(scenes, tmp_path):
+    with pytest.raises(typer.BadParameter, match="'median' is no method; there are"):
+        quality.find_runners(["median"])
+    with pytest.raises(typer.BadParameter, match="no photo three; there are one, two"):
+        quality.choose_photos(None, ["three"])
+    with pytest.raises(typer.BadParameter, match="has no files NAME_image"):
+        quality.choose_photos(tmp_path, [])
