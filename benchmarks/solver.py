@@ -251,7 +251,9 @@ def compare(
     for solver in (s for s in solvers if runs[s]):
         row = _median(runs[solver])
         error = float(np.abs(mattes[solver] - tight[1]).max()) if tight else float("nan")
-        rows.append({"system": label, "pixels": trimap.size, "unknown": unknown, "solver": solver, "error": error, **row})
+        rows.append(
+            {"system": label, "pixels": trimap.size, "unknown": unknown, "solver": solver, "error": error, **row}
+        )
     return rows
 
 
@@ -310,11 +312,19 @@ def main(
     context: typer.Context,
     folder: Annotated[
         Path | None,
-        typer.Option("--data", exists=True, file_okay=False, help="NAME_image.png and NAME_trimap.png, such as the low-resolution training set of alphamatting.com; without it, a portrait of scikit-image."),
+        typer.Option(
+            "--data",
+            exists=True,
+            file_okay=False,
+            help="NAME_image.png and NAME_trimap.png, such as the low-resolution training set of alphamatting.com; without it, a portrait of scikit-image.",
+        ),
     ] = None,
     photos: Annotated[str, typer.Option(help="Names of photos.")] = "GT04",
     systems: Annotated[str, typer.Option(help=f"Some of {', '.join(SYSTEMS)}.")] = "thin,wide,scribbles,prior",
-    scales: Annotated[str, typer.Option(help="How often the photos are enlarged; portraits: 1 is 0.25 Mpx, each step 4 times more.")] = "1,2",
+    scales: Annotated[
+        str,
+        typer.Option(help="How often the photos are enlarged; portraits: 1 is 0.25 Mpx, each step 4 times more."),
+    ] = "1,2",
     solvers: Annotated[str, typer.Option(help=f"Some of {', '.join(SOLVERS)}.")] = ",".join(SOLVERS),
     repeat: Annotated[int, typer.Option(min=1)] = 3,
     threads: Annotated[int, typer.Option(min=1)] = 2,
@@ -330,7 +340,9 @@ def main(
             for scale in map(int, scales.split(",")):
                 label = f"{system} {'' if system == 'portrait' else name + ' '}x{scale}"
                 rows += compare(label, build(system, folder, name, scale), solvers.split(","), repeat, threads)
-                Console(stderr=True).print(label, [f"{row['solver']} {row['total']:.2f} s" for row in rows if row["system"] == label])
+                Console(stderr=True).print(
+                    label, [f"{row['solver']} {row['total']:.2f} s" for row in rows if row["system"] == label]
+                )
     show(rows)
     fitted = exponents(rows)
     Console().print("exponents of unknowns:", fitted)

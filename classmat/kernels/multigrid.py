@@ -100,9 +100,7 @@ def _sweep_left(n, own, coefs, inverse, b, x, total, near, far):
 def _later_in_row(n, own, coefs, x, total, result):
     one, two = np.uintp(1), np.uintp(2)
     for i in range(n):
-        result[own + i] = -(
-            total[i] + coefs[0, own + i] * x[own + i + one] + coefs[1, own + i] * x[own + i + two]
-        )
+        result[own + i] = -(total[i] + coefs[0, own + i] * x[own + i + one] + coefs[1, own + i] * x[own + i + two])
 
 
 @intrinsic
@@ -120,9 +118,7 @@ def _flush_denormals(typingctx):
             return builder.zext(state, wide)
         if machine == "arm":
             state = _call(builder, "llvm.aarch64.get.fpcr", wide)
-            _call(
-                builder, "llvm.aarch64.set.fpcr", ir.VoidType(), builder.or_(state, ir.Constant(wide, 1 << 24))
-            )
+            _call(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), builder.or_(state, ir.Constant(wide, 1 << 24)))
             return state
         return ir.Constant(wide, 0)
 

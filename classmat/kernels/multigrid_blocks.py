@@ -34,9 +34,7 @@ def _row_sum(near, A, x, t, start, stop):
 def _solve_tile(inverse, b, x, t, y0, y1, y2, y3):
     y0, y1, y2, y3 = b[t, 0] - y0, b[t, 1] - y1, b[t, 2] - y2, b[t, 3] - y3
     for a in range(np.uintp(4)):
-        x[t, a] = (
-            inverse[t, a] * y0 + inverse[t, 4 + a] * y1 + inverse[t, 8 + a] * y2 + inverse[t, 12 + a] * y3
-        )
+        x[t, a] = inverse[t, a] * y0 + inverse[t, 4 + a] * y1 + inverse[t, 8 + a] * y2 + inverse[t, 12 + a] * y3
 
 
 @jit

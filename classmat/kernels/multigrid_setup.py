@@ -5,6 +5,7 @@ import numpy as np
 from ._jit import jit, pjit, prange
 from ._simd import add_scaled, load4, load8, splat8, store
 
+
 @pjit
 def number_tiles(occupied, starts, numbers, where):
     """Number the occupied tiles of a grid in `numbers` (bordered by one), list them in `where` as (y, x)."""

@@ -80,10 +80,7 @@ def _affinities(q, channels, size, a, b, n, affinity):
     if channels == 3:
         for i in range(n):
             affinity[i] = (
-                np.float64(1) / size
-                + q[0, a, i] * q[0, b, i]
-                + q[1, a, i] * q[1, b, i]
-                + q[2, a, i] * q[2, b, i]
+                np.float64(1) / size + q[0, a, i] * q[0, b, i] + q[1, a, i] * q[1, b, i] + q[2, a, i] * q[2, b, i]
             )
     else:
         for i in range(n):
@@ -167,9 +164,7 @@ def _flush_row(y, keep, ring, row_segments, segments, places, coefs, diagonal, r
 
 
 @pjit
-def assemble(
-    image, is_unknown, alpha, eps, chunks, row_segments, segments, places, coefs, diagonal, right
-):
+def assemble(image, is_unknown, alpha, eps, chunks, row_segments, segments, places, coefs, diagonal, right):
     """Fill `coefs`, the right-hand side, and in `diagonal` the sums of the affinities to known pixels."""
     rows, columns = is_unknown.shape
     height, width = min(3, rows), min(3, columns)
@@ -191,9 +186,7 @@ def assemble(
                     m = np.uintp(n)
                     _centre(image, top, left, m, height, width, q)
                     _orthonormalise(channels, size, eps, m, q, sums)
-                    _add_windows(
-                        q, channels, top, left, m, height, width, inner, values, mixed, sums, ring
-                    )
+                    _add_windows(q, channels, top, left, m, height, width, inner, values, mixed, sums, ring)
                     left += n
             # No later window reaches the row `top`; after the last window no row at all.
             done = rows if top == rows - height else top + 1

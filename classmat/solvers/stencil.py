@@ -42,9 +42,7 @@ class Layout:
         segments = np.empty((row_segments[-1], 2), np.int32)
         places = np.empty((row_segments[-1], 5), np.int32)
         position = np.empty(row_unknowns[-1], np.int32)
-        layout_kernels.fill_segments(
-            is_unknown, quads, row_segments, row_unknowns, segments, places, position
-        )
+        layout_kernels.fill_segments(is_unknown, quads, row_segments, row_unknowns, segments, places, position)
         chunks = _chunk_rows(row_unknowns)
         return cls(is_unknown, quads, row_segments, segments, places, position, chunks, size)
 
@@ -159,9 +157,7 @@ class Stencil:
 
     @classmethod
     def _finish(cls, layout: Layout, coefs: Any, total: Any, right: Any) -> "Stencil":
-        kernels.finish_diagonal(
-            layout.chunks, layout.row_segments, layout.segments, layout.places, coefs, total
-        )
+        kernels.finish_diagonal(layout.chunks, layout.row_segments, layout.segments, layout.places, coefs, total)
         return cls(layout, coefs, total, right)
 
     def scatter(self, x: NDArray[Any]) -> NDArray[np.float64]:
