@@ -2,10 +2,10 @@
 
     python benchmarks/solver.py FOLDER --scales 1,2,4 --json solver.json --plot solver.png
 
-Every measurement runs in its own process (so that its peak of memory is its own), after a small warm-up that loads
-the compiled code, and the solvers take turns within each system. All solve the same system to a relative residual of
-1e-7, with two threads; "default" is classmat's own stopping rule. Errors are against classmat at 1e-11, which the
-tests compare with direct solutions.
+Every measurement runs in its own process (so that its peak of memory is its own), after a small warm-up that
+loads the compiled code, and the solvers take turns within each system. All solve the same system to a relative
+residual of 1e-7, with two threads; "default" is classmat's own stopping rule. Errors are against classmat at
+1e-11, which the tests compare with direct solutions.
 """
 
 import json
@@ -198,7 +198,7 @@ def worker(solver: str, problem: Path, result: Path, rtol: float) -> None:
     warnings.simplefilter("ignore")
     with np.load(problem) as file:
         image, trimap = file["image"], file["trimap"]
-        weight = file["weight"] if "weight" in file else None
+        weight = file.get("weight")
     rows, columns = (slice(size // 2 - 60, size // 2 + 60) for size in trimap.shape)
     small = np.where(np.indices((120, 120))[1] < 40, 0.0, np.where(np.indices((120, 120))[1] > 80, 1.0, 0.5))
     measure(solver, image[rows, columns], small, None if weight is None else weight[rows, columns] + 1, rtol)
@@ -260,7 +260,9 @@ def compare(
 def show(rows: list[dict[str, Any]]) -> None:
     """Print the table; ratios are against classmat at the same tolerance."""
     table = Table(title="Solving for a matte")
-    headings = "system,Mpx,unknown,solver,assembly s,set-up s,solve s,second s,total s,iterations,MB,B/unknown,max error,x time,x memory"
+    phases = ("assembly", "setup", "solve", "second", "total")
+    headings = "system,Mpx,unknown,solver,assembly s,set-up s,solve s,second s,total s,iterations,MB,B/unknown,"
+    headings += "max error,x time,x memory"
     for heading in headings.split(","):
         table.add_column(heading, justify="left" if heading in ("system", "solver") else "right")
     ours = {row["system"]: row for row in rows if row["solver"] == "classmat"}
@@ -268,9 +270,10 @@ def show(rows: list[dict[str, Any]]) -> None:
         base = ours.get(row["system"], row)
         table.add_row(
             row["system"], f"{row['pixels'] / 1e6:.2f}", f"{row['unknown']:,}", row["solver"],
-            *(f"{row[key]:.3f}" if key in row else "" for key in ("assembly", "setup", "solve", "second", "total")),
+            *(f"{row[key]:.3f}" if key in row else "" for key in phases),
             f"{row['iterations']:.0f}", f"{row['memory'] / 1e6:.0f}", f"{row['memory'] / row['unknown']:.0f}",
-            f"{row['error']:.1e}", f"{row['total'] / base['total']:.1f}", f"{row['memory'] / max(base['memory'], 1):.1f}",
+            f"{row['error']:.1e}", f"{row['total'] / base['total']:.1f}",
+            f"{row['memory'] / max(base['memory'], 1):.1f}",
         )  # fmt: skip
     Console(width=190).print(table)
 
@@ -316,7 +319,8 @@ def main(
             "--data",
             exists=True,
             file_okay=False,
-            help="NAME_image.png and NAME_trimap.png, such as the low-resolution training set of alphamatting.com; without it, a portrait of scikit-image.",
+            help="NAME_image.png and NAME_trimap.png, such as the low-resolution training set of "
+            "alphamatting.com; without it, a portrait of scikit-image.",
         ),
     ] = None,
     photos: Annotated[str, typer.Option(help="Names of photos.")] = "GT04",

@@ -5,7 +5,7 @@
 whatever width the machine has.
 """
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
@@ -94,7 +94,7 @@ splat4, splat8 = _splatter(4), _splatter(8)
 
 @intrinsic
 def add_scaled(typingctx, a, s, b):
-    """``a + s b``, rounded once where the machine can."""
+    """Return ``a + s b``, rounded once where the machine can."""
     number = s if isinstance(s, Lanes) else b.number
 
     def codegen(context, builder, signature, args):

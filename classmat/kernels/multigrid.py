@@ -1,4 +1,4 @@
-"""The finest level of the multigrid: Gauss-Seidel on the stencil, transfers between pixels and tiles, CG's vectors.
+"""The finest level of the multigrid: Gauss-Seidel on the stencil, transfers to and from tiles, CG's vectors.
 
 Sweeps run through chunks of rows in two colours: the even chunks first, all in parallel, then the odd ones; in a
 chunk by rows. The order depends on the problem alone. Everything is float32 here; denormal numbers, which float32
@@ -6,7 +6,7 @@ sweeps produce from localised right-hand sides and which are several times slowe
 """
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -33,7 +33,7 @@ def _row(total, n, coefs, k, own, x, at):
 
 @fused
 def _row_above(total, n, coefs, k, x, at):
-    """The same for a row above, whose pixels keep the coefficients themselves."""
+    """Do the same for a row above, whose pixels keep the coefficients themselves."""
     at -= np.uintp(2)
     for i in range(n):
         total[i] += (

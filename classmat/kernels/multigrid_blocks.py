@@ -1,9 +1,9 @@
 """The coarse levels: blocks on grids of tiles with nine neighbours, block Gauss-Seidel and transfers.
 
-Block ``A[t, s]`` couples tile t with its neighbour in direction s (row by row, 4 is the tile itself) and is kept by
-columns, so that a product is a few multiplications of vectors by numbers. The first level has 4 unknowns a tile, the
-levels below 8. A level inherits from 3x3 tiles; through the smoothed prolongation a tile depends on up to 2x2 coarse
-ones (`parents`), a coarse one on 5x5 tiles (`children`).
+Block ``A[t, s]`` couples tile t with its neighbour in direction s (row by row, 4 is the tile itself) and is kept
+by columns, so that a product is a few multiplications of vectors by numbers. The first level has 4 unknowns a
+tile, the levels below 8. A level inherits from 3x3 tiles; through the smoothed prolongation a tile depends on up
+to 2x2 coarse ones (`parents`), a coarse one on 5x5 tiles (`children`).
 """
 
 import numpy as np
@@ -95,8 +95,8 @@ def _prolong(t, parents, P, coarse, x):
                 x[t, k] += total
 
 
-# The first coarse level, in parallel. Chunks are those of the pixels, in the same two colours: (begin, end of the first
-# row, begin of the last row, end). Beyond a chunk's first and last row lie tiles of the other colour.
+# The first coarse level, in parallel. Chunks are those of the pixels, in the same two colours: (begin, end of the
+# first row, begin of the last row, end). Beyond a chunk's first and last row lie tiles of the other colour.
 
 
 @pjit

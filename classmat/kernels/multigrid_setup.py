@@ -6,10 +6,10 @@ from ._jit import jit, pjit, prange
 from ._simd import add_scaled, load4, load8, splat8, store
 
 
-@pjit
+@jit
 def number_tiles(occupied, starts, numbers, where):
-    """Number the occupied tiles of a grid in `numbers` (bordered by one), list them in `where` as (y, x)."""
-    for y in prange(occupied.shape[0]):
+    """Fill `numbers` (bordered by one) with running numbers of occupied tiles, `where` with their (y, x)."""
+    for y in range(occupied.shape[0]):
         t = starts[y]
         for x in range(occupied.shape[1]):
             if occupied[y, x]:
@@ -19,11 +19,11 @@ def number_tiles(occupied, starts, numbers, where):
                 t += 1
 
 
-@pjit
+@jit
 def occupied_tiles(is_unknown, occupied):
     """Mark the 4x4 tiles with an unknown pixel."""
     height, width = is_unknown.shape
-    for ty in prange(occupied.shape[0]):
+    for ty in range(occupied.shape[0]):
         for tx in range(occupied.shape[1]):
             found = False
             for y in range(4 * ty, min(4 * ty + 4, height)):
@@ -32,10 +32,10 @@ def occupied_tiles(is_unknown, occupied):
             occupied[ty, tx] = found
 
 
-@pjit
+@jit
 def neighbours(where, numbers, near):
     """List each tile's 3x3 surroundings, -1 where there is no tile."""
-    for t in prange(where.shape[0]):
+    for t in range(where.shape[0]):
         for s in range(9):
             near[t, s] = numbers[where[t, 0] + s // 3, where[t, 1] + s % 3]
 
@@ -126,38 +126,73 @@ def _coordinates(q, v, result):
                 result[k, f] += q[k, i] * v[f, i]
 
 
+@jit
+def _colour_tile(t, image, is_unknown, quads, spare, where, drop, corners, basis, functions, v, q):
+    ty, tx = where[t, 0], where[t, 1]
+    height, width, channels = image.shape
+    v[:] = 0
+    for p in range(16):
+        y, x = 4 * ty + p // 4, 4 * tx + p % 4
+        if y < height and x < width and is_unknown[y, x]:
+            v[0, p] = 1
+            for c in range(channels):
+                v[c + 1, p] = image[y, x, c]
+    _orthonormalise(v.copy(), channels + 1, q, drop, 1.0)
+    for p in range(16):
+        for k in range(4):
+            basis[t, p, k] = q[k, p]
+    _coordinates(q, v, functions[t])
+    for r in range(4):
+        quad = quads[4 * ty + 4 + r, tx + 1]
+        corners[t, r] = 4 * quad if quad >= 0 else spare
+
+
 @pjit
 def colour_basis(image, is_unknown, quads, spare, where, drop, corners, basis, functions):
     """Fill each tile's `basis` (16, 4), the coordinates of 1, R, G, B in it, and the places of its four rows."""
     parts = 64
-    height, width, channels = image.shape
     for part in prange(parts):
-        v = np.empty((channels + 1, 16))
+        v = np.empty((image.shape[2] + 1, 16))
         q = np.empty((4, 16))
         size = where.shape[0]
         for t in range(part * size // parts, (part + 1) * size // parts):
-            ty, tx = where[t, 0], where[t, 1]
-            v[:] = 0
-            for p in range(16):
-                y, x = 4 * ty + p // 4, 4 * tx + p % 4
-                if y < height and x < width and is_unknown[y, x]:
-                    v[0, p] = 1
-                    for c in range(channels):
-                        v[c + 1, p] = image[y, x, c]
-            _orthonormalise(v.copy(), channels + 1, q, drop, 1.0)
-            for p in range(16):
-                for k in range(4):
-                    basis[t, p, k] = q[k, p]
-            _coordinates(q, v, functions[t])
-            for r in range(4):
-                quad = quads[4 * ty + 4 + r, tx + 1]
-                corners[t, r] = 4 * quad if quad >= 0 else spare
+            _colour_tile(t, image, is_unknown, quads, spare, where, drop, corners, basis, functions, v, q)
 
 
 @jit
 def _gather_pixel(u, p, corners, basis, value, sums, s):
     for k in range(4):
         sums[s, k] += value * basis[u, p, k]
+
+
+@jit
+def _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums):
+    A[t] = 0
+    for p in range(16):
+        if basis[t, p, 0] == 0:  # the first function is the constant: not an unknown pixel
+            continue
+        y, x = p // 4, p % 4
+        own = corners[t, y] + x
+        sums[:] = 0
+        for dy in range(-2, 3):
+            for dx in range(-2, 3):
+                yy, xx = y + dy + 4, x + dx + 4
+                s = 3 * (yy // 4) + xx // 4
+                u = near[t, s]
+                if u < 0:
+                    continue
+                there = corners[u, yy % 4] + xx % 4
+                if dy > 0 or (dy == 0 and dx > 0):
+                    value = np.float64(coefs[dx - 1 if dy == 0 else 5 * dy - 1 + dx, own])
+                elif dy < 0 or dx < 0:
+                    value = np.float64(coefs[-dx - 1 if dy == 0 else -5 * dy - 1 - dx, there])
+                else:
+                    value = diagonal[own]
+                _gather_pixel(u, 4 * (yy % 4) + xx % 4, corners, basis, value, sums, s)
+        for s in range(9):
+            for b in range(4):
+                for a in range(4):
+                    A[t, s, 4 * b + a] += basis[t, p, a] * sums[s, b]
 
 
 @pjit
@@ -168,32 +203,7 @@ def restrict_stencil(coefs, diagonal, corners, basis, near, A):
         sums = np.empty((9, 4))
         size = near.shape[0]
         for t in range(part * size // parts, (part + 1) * size // parts):
-            A[t] = 0
-            for p in range(16):
-                if basis[t, p, 0] == 0:  # the first function is the constant: not an unknown pixel
-                    continue
-                y, x = p // 4, p % 4
-                own = corners[t, y] + x
-                sums[:] = 0
-                for dy in range(-2, 3):
-                    for dx in range(-2, 3):
-                        yy, xx = y + dy + 4, x + dx + 4
-                        s = 3 * (yy // 4) + xx // 4
-                        u = near[t, s]
-                        if u < 0:
-                            continue
-                        there = corners[u, yy % 4] + xx % 4
-                        if dy > 0 or (dy == 0 and dx > 0):
-                            value = np.float64(coefs[dx - 1 if dy == 0 else 5 * dy - 1 + dx, own])
-                        elif dy < 0 or dx < 0:
-                            value = np.float64(coefs[-dx - 1 if dy == 0 else -5 * dy - 1 - dx, there])
-                        else:
-                            value = diagonal[own]
-                        _gather_pixel(u, 4 * (yy % 4) + xx % 4, corners, basis, value, sums, s)
-                for s in range(9):
-                    for b in range(4):
-                        for a in range(4):
-                            A[t, s, 4 * b + a] += basis[t, p, a] * sums[s, b]
+            _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums)
 
 
 @jit
@@ -236,17 +246,17 @@ def invert_blocks(size, A, inverse):
 
 @jit
 def _noise(t, i):
-    """A number in [-1, 1) that depends on the two indices alone."""
+    """Return a number in [-1, 1) that depends on the two indices alone."""
     h = np.uint64(t) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(i) * np.uint64(0xD1B54A32D192ED03)
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.float64((h >> np.uint64(40)) & np.uint64(0xFFFFFF)) / np.float64(1 << 23) - 1
 
 
-@pjit
+@jit
 def fill_noise(size, A, vectors):
     """Fill `vectors` (n, size, 8) with noise where the functions are used."""
-    for t in prange(vectors.shape[0]):
+    for t in range(vectors.shape[0]):
         for k in range(size):
             used = A[t, 4, (size + 1) * k] != 1
             for v in range(8):
@@ -292,40 +302,45 @@ def relax(sweeps, size, chunks, near, A, inverse, vectors):
                 _relax_eight(np.uintp(t), np.uintp(size), near, A, inverse, vectors, work)
 
 
+@jit
+def _inherit_tile(c, numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions):
+    size, colours = functions.shape[1], functions.shape[2]
+    members = np.empty(9, np.int64)
+    found = 0
+    for j in range(9):
+        y, x = 3 * coarse_where[c, 0] + j // 3, 3 * coarse_where[c, 1] + j % 3
+        if y + 2 < numbers.shape[0] and x + 2 < numbers.shape[1] and numbers[y + 1, x + 1] >= 0:
+            members[found] = numbers[y + 1, x + 1]
+            found += 1
+    v = np.empty((colours + 8, size * found))
+    q = np.empty((8, size * found))
+    for m in range(found):
+        for k in range(size):
+            for f in range(colours):
+                v[f, size * m + k] = functions[members[m], k, f]
+            for f in range(8):
+                v[colours + f, size * m + k] = vectors[members[m], k, f]
+    _orthonormalise(v.copy(), colours, q, drop, least)
+    _coordinates(q, v[:colours], coarse_functions[c])
+    for m in range(found):
+        for k in range(size):
+            for kc in range(8):
+                T[size * (8 * members[m] + kc) + k] = q[kc, size * m + k]
+
+
 @pjit
-def inherit_basis(where, numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions):
+def inherit_basis(numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions):
     """Fill the tiles' parts `T` of the coarse tiles' 8 functions, and the coordinates of 1, R, G, B in these.
 
     The functions span 1, R, G, B and then the relaxed `vectors` as far as they are new.
     """
     for c in prange(coarse_where.shape[0]):
-        size, colours = functions.shape[1], functions.shape[2]
-        members = np.empty(9, np.int64)
-        found = 0
-        for j in range(9):
-            y, x = 3 * coarse_where[c, 0] + j // 3, 3 * coarse_where[c, 1] + j % 3
-            if y + 2 < numbers.shape[0] and x + 2 < numbers.shape[1] and numbers[y + 1, x + 1] >= 0:
-                members[found] = numbers[y + 1, x + 1]
-                found += 1
-        v = np.empty((colours + 8, size * found))
-        q = np.empty((8, size * found))
-        for m in range(found):
-            for k in range(size):
-                for f in range(colours):
-                    v[f, size * m + k] = functions[members[m], k, f]
-                for f in range(8):
-                    v[colours + f, size * m + k] = vectors[members[m], k, f]
-        _orthonormalise(v.copy(), colours, q, drop, least)
-        _coordinates(q, v[:colours], coarse_functions[c])
-        for m in range(found):
-            for k in range(size):
-                for kc in range(8):
-                    T[size * (8 * members[m] + kc) + k] = q[kc, size * m + k]
+        _inherit_tile(c, numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions)
 
 
 @jit
 def _add_product(rows, inner, left, left_at, right, right_at, factor, result, result_at):
-    """``result += factor left right``; left is rows x inner, right inner x 8, all by columns in flat arrays."""
+    """Add ``factor left right`` to result; left is rows x inner, right inner x 8, by columns in flat arrays."""
     rows, inner = np.uintp(rows), np.uintp(inner)
     left_at, right_at, result_at = np.uintp(left_at), np.uintp(right_at), np.uintp(result_at)
     for b in range(np.uintp(8)):
@@ -342,6 +357,33 @@ def _add_product(rows, inner, left, left_at, right, right_at, factor, result, re
             store(result, at, half)
 
 
+@jit
+def _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, sums, block):
+    y, x = where[t, 0], where[t, 1]
+    first_y, first_x = (y - 1) // 3, (x - 1) // 3
+    sums[:] = 0
+    for s in range(9):
+        u = near[t, s]
+        if u >= 0:
+            slot = 2 * ((y - 1 + s // 3) // 3 - first_y) + (x - 1 + s % 3) // 3 - first_x
+            block_at = (9 * t + s) * size * size
+            _add_product(size, size, A, block_at, T, 8 * size * u, 1.0, sums, 8 * size * slot)
+    own = 2 * (y // 3 - first_y) + x // 3 - first_x
+    for slot in range(4):
+        cy, cx = first_y + slot // 2, first_x + slot % 2
+        reached = (slot < 2 or y % 3 != 1) and (slot % 2 == 0 or x % 3 != 1)
+        inside = cy + 2 < coarse_numbers.shape[0] and cx + 2 < coarse_numbers.shape[1]
+        parents[t, slot] = coarse_numbers[cy + 1, cx + 1] if reached and inside else -1
+        block[:] = 0
+        _add_product(size, size, inverse, t * size * size, sums, 8 * size * slot, -damping, block, 0)
+        for k in range(size):
+            for a in range(8):
+                value = block[size * a + k]
+                if slot == own:
+                    value += T[size * (8 * t + a) + k]
+                P[t, slot, 8 * k + a] = value
+
+
 @pjit
 def smooth_prolongation(size, where, near, A, inverse, T, coarse_numbers, damping, parents, P):
     """Write ``P = (I - damping D^-1 A) T`` to `P` (n, 4, 8 size) towards the up to 2x2 coarse tiles `parents`.
@@ -353,29 +395,7 @@ def smooth_prolongation(size, where, near, A, inverse, T, coarse_numbers, dampin
         n = where.shape[0]
         sums, block = np.empty(32 * size), np.empty(8 * size)
         for t in range(part * n // parts, (part + 1) * n // parts):
-            y, x = where[t, 0], where[t, 1]
-            first_y, first_x = (y - 1) // 3, (x - 1) // 3
-            sums[:] = 0
-            for s in range(9):
-                u = near[t, s]
-                if u >= 0:
-                    slot = 2 * ((y - 1 + s // 3) // 3 - first_y) + (x - 1 + s % 3) // 3 - first_x
-                    block_at = (9 * t + s) * size * size
-                    _add_product(size, size, A, block_at, T, 8 * size * u, 1.0, sums, 8 * size * slot)
-            own = 2 * (y // 3 - first_y) + x // 3 - first_x
-            for slot in range(4):
-                cy, cx = first_y + slot // 2, first_x + slot % 2
-                reached = (slot < 2 or y % 3 != 1) and (slot % 2 == 0 or x % 3 != 1)
-                inside = cy + 2 < coarse_numbers.shape[0] and cx + 2 < coarse_numbers.shape[1]
-                parents[t, slot] = coarse_numbers[cy + 1, cx + 1] if reached and inside else -1
-                block[:] = 0
-                _add_product(size, size, inverse, t * size * size, sums, 8 * size * slot, -damping, block, 0)
-                for k in range(size):
-                    for a in range(8):
-                        value = block[size * a + k]
-                        if slot == own:
-                            value += T[size * (8 * t + a) + k]
-                        P[t, slot, 8 * k + a] = value
+            _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, sums, block)
 
 
 @jit
@@ -396,38 +416,48 @@ def _add_tile(size, t, y, x, near, A, parents, P, block, work):
                 _add_product(size, size, A, (9 * t + s) * size * size, block, 0, 1.0, work, 8 * size * j)
 
 
-@pjit
-def restrict_blocks(size, where, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A):
-    """Write the Galerkin product ``P^T A P`` to `coarse_A` (coarse tiles, 9, 64), one row of coarse tiles a task."""
-    for cy in prange(coarse_starts.shape[0] - 1):
-        work, block = np.empty(72 * size), np.empty(8 * size)
-        coarse_A[576 * coarse_starts[cy] : 576 * coarse_starts[cy + 1]] = 0
-        if coarse_starts[cy] == coarse_starts[cy + 1]:
-            continue
-        for y in range(max(0, 3 * cy - 1), min(numbers.shape[0] - 2, 3 * cy + 4)):
-            for x in range(numbers.shape[1] - 2):
-                t = numbers[y + 1, x + 1]
-                if t < 0:
+@jit
+def _restrict_row(cy, size, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A):
+    work, block = np.empty(72 * size), np.empty(8 * size)
+    coarse_A[576 * coarse_starts[cy] : 576 * coarse_starts[cy + 1]] = 0
+    if coarse_starts[cy] == coarse_starts[cy + 1]:
+        return
+    for y in range(max(0, 3 * cy - 1), min(numbers.shape[0] - 2, 3 * cy + 4)):
+        for x in range(numbers.shape[1] - 2):
+            t = numbers[y + 1, x + 1]
+            if t < 0:
+                continue
+            _add_tile(size, t, y, x, near, A, parents, P, block, work)
+            for slot in range(4):
+                c = parents[t, slot]
+                if c < 0 or coarse_where[c, 0] != cy:
                     continue
-                _add_tile(size, t, y, x, near, A, parents, P, block, work)
-                for slot in range(4):
-                    c = parents[t, slot]
-                    if c < 0 or coarse_where[c, 0] != cy:
-                        continue
-                    for e in range(8 * size):  # the transpose by columns is the block by rows
-                        block[e] = P[t, slot, e]
-                    shift_y, shift_x = cy - y // 3, coarse_where[c, 1] - x // 3
-                    for j in range(9):
-                        sy, sx = j // 3 - shift_y, j % 3 - shift_x
-                        if 0 <= sy < 3 and 0 <= sx < 3:
-                            at = 64 * (9 * c + 3 * sy + sx)
-                            _add_product(8, size, block, 0, work, 8 * size * j, 1.0, coarse_A, at)
+                for e in range(8 * size):  # the transpose by columns is the block by rows
+                    block[e] = P[t, slot, e]
+                shift_y, shift_x = cy - y // 3, coarse_where[c, 1] - x // 3
+                for j in range(9):
+                    sy, sx = j // 3 - shift_y, j % 3 - shift_x
+                    if 0 <= sy < 3 and 0 <= sx < 3:
+                        at = 64 * (9 * c + 3 * sy + sx)
+                        _add_product(8, size, block, 0, work, 8 * size * j, 1.0, coarse_A, at)
 
 
 @pjit
+def restrict_blocks(size, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A):
+    """Write ``P^T A P`` to `coarse_A`, flat (coarse tiles, 9, 64); a task is one row of coarse tiles.
+
+    Rows go to tasks in two interlaced passes, so that parts of the image with much unknown are shared.
+    """
+    rows = coarse_starts.shape[0] - 1
+    for task in prange(rows):
+        cy = 2 * task if 2 * task < rows else 2 * (task - (rows + 1) // 2) + 1
+        _restrict_row(cy, size, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A)
+
+
+@jit
 def list_children(coarse_where, numbers, children):
     """List the 5x5 tiles that may depend on each coarse tile, -1 where there is none."""
-    for c in prange(coarse_where.shape[0]):
+    for c in range(coarse_where.shape[0]):
         for j in range(25):
             y, x = 3 * coarse_where[c, 0] - 1 + j // 5, 3 * coarse_where[c, 1] - 1 + j % 5
             inside = y + 2 < numbers.shape[0] and x + 2 < numbers.shape[1]

@@ -6,7 +6,6 @@ Layout of places and segments: `stencil_layout`.
 """
 
 import numpy as np
-
 from numba import njit
 
 from ._jit import OPTIONS, jit, pjit, prange
@@ -108,7 +107,7 @@ def _add_known(affinity, n, inner, alpha, y, x, other_y, other_x, ring):
 
 @jit
 def _add_windows(q, channels, top, left, n, height, width, inner, alpha, mixed, affinity, ring):
-    """Add the coefficients of windows side by side to the rows in `ring` (3, 14, w): 12 planes, known sum, right."""
+    """Add windows side by side to the rows in `ring` (3, 14, w): 12 planes, known sum, right-hand side."""
     size = height * width
     for a in range(size):
         ya, xa = np.uintp((top + a // width) % 3), np.uintp(left + a % width)
@@ -132,7 +131,7 @@ def _load_row(y, is_unknown, alpha, inner, values):
 
 @jit
 def _next_batch(left, columns, top, height, width, inner):
-    """Return the next windows with an unknown pixel from `left` on, at most a batch, and whether all pixels are."""
+    """Return the next windows with an unknown pixel from `left` on, and whether some of their pixels are known."""
     start, stop, unknown = -1, columns, 0
     for x in range(left, columns + width - 1):
         touched = 0
@@ -163,36 +162,46 @@ def _flush_row(y, keep, ring, row_segments, segments, places, coefs, diagonal, r
         ring[:, x : x + n] = 0
 
 
-@pjit
-def assemble(image, is_unknown, alpha, eps, chunks, row_segments, segments, places, coefs, diagonal, right):
-    """Fill `coefs`, the right-hand side, and in `diagonal` the sums of the affinities to known pixels."""
+@jit
+def _assemble_chunk(
+    first, stop, image, is_unknown, alpha, eps, row_segments, segments, places, coefs, diagonal, right
+):
+    """Assemble the rows first .. stop - 1."""
     rows, columns = is_unknown.shape
     height, width = min(3, rows), min(3, columns)
     channels, size = image.shape[2], height * width
+    ring = np.zeros((3, 14, columns))
+    inner, values = np.empty((3, columns)), np.empty((3, columns))
+    q = np.empty((channels, size + channels, BATCH))
+    sums = np.empty(BATCH)
+    begin, end = max(0, first - height + 1), min(rows - height + 1, stop)
+    for top in range(begin, end):
+        for y in range(top if top == begin else top + height - 1, top + height):
+            _load_row(y, is_unknown, alpha, inner[y % 3], values[y % 3])
+        left = 0
+        while left <= columns - width:
+            left, n, mixed = _next_batch(left, columns - width + 1, top, height, width, inner)
+            if n > 0:
+                m = np.uintp(n)
+                _centre(image, top, left, m, height, width, q)
+                _orthonormalise(channels, size, eps, m, q, sums)
+                _add_windows(q, channels, top, left, m, height, width, inner, values, mixed, sums, ring)
+                left += n
+        # No later window reaches the row `top`; after the last window no row at all.
+        done = rows if top == rows - height else top + 1
+        for y in range(top, done):
+            keep = first <= y < stop
+            _flush_row(y, keep, ring[y % 3], row_segments, segments, places, coefs, diagonal, right)
+
+
+@pjit
+def assemble(image, is_unknown, alpha, eps, chunks, row_segments, segments, places, coefs, diagonal, right):
+    """Fill `coefs`, the right-hand side, and in `diagonal` the sums of the affinities to known pixels."""
     for chunk in prange(chunks.shape[0] - 1):
-        ring = np.zeros((3, 14, columns))
-        inner, values = np.empty((3, columns)), np.empty((3, columns))
-        q = np.empty((channels, size + channels, BATCH))
-        sums = np.empty(BATCH)
         first, stop = chunks[chunk], chunks[chunk + 1]
-        begin, end = max(0, first - height + 1), min(rows - height + 1, stop)
-        for top in range(begin, end):
-            for y in range(top if top == begin else top + height - 1, top + height):
-                _load_row(y, is_unknown, alpha, inner[y % 3], values[y % 3])
-            left = 0
-            while left <= columns - width:
-                left, n, mixed = _next_batch(left, columns - width + 1, top, height, width, inner)
-                if n > 0:
-                    m = np.uintp(n)
-                    _centre(image, top, left, m, height, width, q)
-                    _orthonormalise(channels, size, eps, m, q, sums)
-                    _add_windows(q, channels, top, left, m, height, width, inner, values, mixed, sums, ring)
-                    left += n
-            # No later window reaches the row `top`; after the last window no row at all.
-            done = rows if top == rows - height else top + 1
-            for y in range(top, done):
-                keep = first <= y < stop
-                _flush_row(y, keep, ring[y % 3], row_segments, segments, places, coefs, diagonal, right)
+        _assemble_chunk(
+            first, stop, image, is_unknown, alpha, eps, row_segments, segments, places, coefs, diagonal, right
+        )
 
 
 @jit
@@ -242,7 +251,7 @@ def _add_row(total, n, coefs, k, own, x, at):
 
 @fused
 def _add_row_above(total, n, coefs, k, x, at):
-    """The same for a row above, whose pixels keep the coefficients themselves."""
+    """Do the same for a row above, whose pixels keep the coefficients themselves."""
     for i in range(n):
         total[i] += (
             coefs[k + 4, at + i] * x[at + i]

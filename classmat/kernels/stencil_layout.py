@@ -41,10 +41,10 @@ def spread_quads(near, quads, counts):
         counts[y] = total
 
 
-@pjit
+@jit
 def number_quads(quads, starts):
     """Replace the marks by running numbers, -1 where there is none."""
-    for y in prange(quads.shape[0]):
+    for y in range(quads.shape[0]):
         number = starts[y]
         for q in range(quads.shape[1]):
             if quads[y, q]:

@@ -1,8 +1,8 @@
 """The multigrid hierarchy of a stencil: coarse functions that are locally affine in colour, and V-cycles.
 
-Level 0 are the pixels, level 1 tiles of 4x4 pixels with up to 4 unknowns (an orthonormal basis of 1, R, G, B in the
-tile), every level below 3x3 tiles of the one above with up to 8: what 1, R, G, B span there, and of eight random
-vectors, relaxed on the level above, what is new. Prolongation below level 1 is smoothed.
+Level 0 are the pixels, level 1 tiles of 4x4 pixels with up to 4 unknowns (an orthonormal basis of 1, R, G, B in
+the tile), every level below 3x3 tiles of the one above with up to 8: what 1, R, G, B span there, and of eight
+random vectors, relaxed on the level above, what is new. Prolongation below level 1 is smoothed.
 """
 
 from dataclasses import dataclass
@@ -188,8 +188,8 @@ def _shift(indices: Array, by: int) -> Array:
     return np.where(indices >= 0, indices + np.int32(by), np.int32(-1))
 
 
-def _number(occupied: Array) -> tuple[Array, Array, Array]:
-    """Number occupied tiles row by row: (where, numbers with a border, first number of each row)."""
+def _number(occupied: Any) -> tuple[Array, Array, Array]:
+    """Return where the occupied tiles are, their numbers with a border, and the first number of each row."""
     starts = np.zeros(occupied.shape[0] + 1, np.int32)
     np.cumsum(occupied.sum(axis=1), out=starts[1:])
     numbers = np.full((occupied.shape[0] + 2, occupied.shape[1] + 2), -1, np.int32)
@@ -215,15 +215,13 @@ def _coarsen(fine: Level) -> tuple[Transfer, Level]:
     setup.fill_noise(size, fine.A, vectors)
     rounded = (fine.rounded.ravel(), fine.rounded_inverse.ravel())
     setup.relax(SWEEPS, size, fine.chunks, fine.near, *rounded, vectors.ravel())
-    setup.inherit_basis(fine.where, fine.numbers, fine.functions, vectors, DROP, LEAST, T, where, functions)
+    setup.inherit_basis(fine.numbers, fine.functions, vectors, DROP, LEAST, T, where, functions)
     parents, P = np.empty((n_fine, 4), np.int32), np.empty((n_fine, 4, 8 * size), np.float32)
     setup.smooth_prolongation(
         size, fine.where, fine.near, fine.A.ravel(), fine.inverse.ravel(), T, numbers, DAMPING, parents, P
     )
     A = np.empty((n, 9, 64))
-    setup.restrict_blocks(
-        size, fine.where, fine.numbers, fine.near, fine.A.ravel(), parents, P, where, starts, A.ravel()
-    )
+    setup.restrict_blocks(size, fine.numbers, fine.near, fine.A.ravel(), parents, P, where, starts, A.ravel())
     children, near = np.empty((n, 25), np.int32), np.empty((n, 9), np.int32)
     setup.list_children(where, fine.numbers, children)
     setup.neighbours(where, numbers, near)

@@ -15,16 +15,16 @@ from .stencil import Stencil
 Array = NDArray[Any]
 
 # The default rule stops when the preconditioned residual, an estimate of the error in alpha, is below this. On
-# photographs, wide trimaps, scribbles and soft priors it left at most 0.7 / 510; the decision record has the table.
+# photographs, wide trimaps and soft priors it left at most 0.7 / 510; the decision record has the table.
 ACCURACY = 3e-5
 
 
 class Multigrid(Factor):
     """A stencil with its hierarchy.
 
-    ``solve(b, rtol=None)``, the default, stops when ``max |M (b - A x)|``, the correction that the preconditioner M
-    would make, has been below `ACCURACY` twice in a row: then no alpha is wrong by more than 1/510. With `rtol` or
-    `atol` the residual is what counts.
+    ``solve(b, rtol=None)``, the default, stops when ``max |M (b - A x)|``, the correction that the preconditioner
+    M would make, has been below `ACCURACY` twice in a row: then, as measured, no alpha is wrong by 1/510. With
+    `rtol` or `atol` the residual is what counts.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Rule:
 
 
 def _conjugate_gradients(factor: Multigrid, b: Vector, x0: Vector | None, stopping: Stopping) -> Answer:
-    """Iterate until the rule is met; where rounding made the recursive residual drift, begin again from the true one."""
+    """Iterate until the rule is met; where the recursive residual drifted, begin again from the true one."""
     stencil = factor.stencil
     run, right = Iteration.start(stencil, x0), stencil.scatter(b)
     rule = Rule(stopping.tolerance(b, 0.0), stopping.rtol is not None or stopping.atol > 0, stopping)

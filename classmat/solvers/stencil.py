@@ -12,8 +12,8 @@ from ..kernels import stencil_layout as layout_kernels
 
 PAD = layout_kernels.PAD
 
-# Work is dealt out, and smoothers are coloured, in chunks of whole rows of tiles with about equal numbers of unknown
-# pixels. They depend on the problem alone, and so does the result.
+# Work is dealt out, and smoothers are coloured, in chunks of whole rows of tiles with about equal numbers of
+# unknown pixels. They depend on the problem alone, and so does the result.
 CHUNKS = 64
 SMALLEST_CHUNK = 1024
 
@@ -34,7 +34,7 @@ class Layout:
     @classmethod
     def from_mask(cls, is_unknown: NDArray[np.bool_]) -> "Layout":
         """Lay out the True pixels of a mask (h, w)."""
-        h, w = is_unknown.shape
+        h = is_unknown.shape[0]
         quads, size = _number_quads(is_unknown)
         segment_counts, unknown_counts = np.empty(h, np.int32), np.empty(h, np.int32)
         layout_kernels.count_row(is_unknown, segment_counts, unknown_counts)
@@ -82,11 +82,11 @@ def _chunk_rows(row_unknowns: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 class Stencil:
-    """A symmetric matrix on the unknown pixels of an image that couples pixels at most two rows and columns apart.
+    """A symmetric matrix on the unknown pixels of an image, coupling those at most two rows and columns apart.
 
-    Half of the off-diagonals are kept, in float32 (48 bytes a pixel); the diagonal is float64 and makes up for their
-    rounding, so that the rows, known pixels included, sum to what they should. Vectors outside have the unknown
-    pixels in raster order.
+    Half of the off-diagonals are kept, in float32 (48 bytes a pixel); the diagonal is float64 and makes up for
+    their rounding, so that the rows, known pixels included, sum to what they should. Vectors outside have the
+    unknown pixels in raster order.
 
     Attributes
     ----------

@@ -85,7 +85,7 @@ def test_from_csr_takes_what_fits():
     image, trimap = scene((23, 31))
     A, _ = system(image, trimap)
     stencil = Stencil.from_csr(A, trimap == 0.5)
-    assert np.abs((stencil.to_csr() - A)).max() < 1e-6
+    assert np.abs(stencil.to_csr() - A).max() < 1e-6
     x = RNG.random(A.shape[0])
     np.testing.assert_allclose(stencil.matvec(np.ones(len(x))), A @ np.ones(len(x)), atol=1e-12)
 
