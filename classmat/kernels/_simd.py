@@ -1,13 +1,12 @@
 """Vectors of four or eight numbers as values: what a compiler does not find in loops over small blocks.
 
 ``load4``, ``load8`` read from an array at a flat index, ``store`` writes, ``splat4``, ``splat8`` repeat a number,
-``add_scaled(a, s, b)`` is ``a + s b`` for a vector or a number s, ``reduce`` adds the lanes up. LLVM maps them to
+``add_scaled(a, s, b)`` is ``a + s b`` for a vector or a number s, ``widen`` makes float64 of it. LLVM maps them to
 whatever width the machine has.
 """
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 CONTRACT = ("contract",)
@@ -105,14 +104,12 @@ def add_scaled(typingctx, a, s, b):
 
 
 @intrinsic
-def reduce(typingctx, a):
-    """Add the lanes up, pairwise."""
+def widen(typingctx, a):
+    """Convert the lanes to float64."""
 
     def codegen(context, builder, signature, args):
-        number = context.get_value_type(signature.return_type)
-        name = f"llvm.vector.reduce.fadd.v{a.count}f{a.number.bitwidth}"
-        kind = ir.FunctionType(number, [number, args[0].type])
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
-        return builder.call(function, [ir.Constant(number, -0.0), args[0]], fastmath=("reassoc",))
+        if a.number == types.float64:
+            return args[0]
+        return builder.fpext(args[0], context.get_value_type(signature.return_type))
 
-    return a.number(a), codegen
+    return Lanes(types.float64, a.count)(a), codegen

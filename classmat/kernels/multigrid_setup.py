@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._jit import jit, pjit, prange
-from ._simd import add_scaled, load4, load8, splat8, store
+from ._simd import add_scaled, load4, load8, splat8, store, widen
 
 
 @jit
@@ -166,8 +166,8 @@ def _gather_pixel(u, p, corners, basis, value, sums, s):
 
 
 @jit
-def _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums):
-    A[t] = 0
+def _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums, total):
+    total[:] = 0
     for p in range(16):
         if basis[t, p, 0] == 0:  # the first function is the constant: not an unknown pixel
             continue
@@ -192,7 +192,11 @@ def _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums):
         for s in range(9):
             for b in range(4):
                 for a in range(4):
-                    A[t, s, 4 * b + a] += basis[t, p, a] * sums[s, b]
+                    total[s, 4 * b + a] += basis[t, p, a] * sums[s, b]
+    for k in range(4):  # functions that are not used
+        if total[4, 5 * k] <= 0:
+            total[4, 5 * k] = 1
+    A[t] = total
 
 
 @pjit
@@ -200,10 +204,10 @@ def restrict_stencil(coefs, diagonal, corners, basis, near, A):
     """Write the Galerkin product ``T^T A T`` of the stencil to the tiles' blocks `A` (n, 9, 16)."""
     parts = 64
     for part in prange(parts):
-        sums = np.empty((9, 4))
+        sums, total = np.empty((9, 4)), np.empty((9, 16))
         size = near.shape[0]
         for t in range(part * size // parts, (part + 1) * size // parts):
-            _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums)
+            _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums, total)
 
 
 @jit
@@ -348,12 +352,12 @@ def _add_product(rows, inner, left, left_at, right, right_at, factor, result, re
         if rows == 8:
             total = load8(result, at)
             for k in range(inner):
-                total = add_scaled(total, factor * right[row + k], load8(left, left_at + rows * k))
+                total = add_scaled(total, factor * right[row + k], widen(load8(left, left_at + rows * k)))
             store(result, at, total)
         else:
             half = load4(result, at)
             for k in range(inner):
-                half = add_scaled(half, factor * right[row + k], load4(left, left_at + rows * k))
+                half = add_scaled(half, factor * right[row + k], widen(load4(left, left_at + rows * k)))
             store(result, at, half)
 
 

@@ -19,7 +19,7 @@ from .stencil import Stencil
 Array = NDArray[Any]
 
 # A tile's colour counts as an unknown of the coarse level if its spread, beside that of the others, is above this.
-DROP = 3e-4
+DROP = 1e-5
 # A relaxed random vector does if more than this of it is new.
 LEAST = 0.01
 SWEEPS = 12
@@ -44,7 +44,7 @@ class Level:
     chunks: Array
 
     def __post_init__(self) -> None:
-        self.rounded = self.A.astype(np.float32)
+        self.rounded = self.A.astype(np.float32, copy=False)
         self.rounded_inverse = self.inverse.astype(np.float32)[:, np.newaxis]
 
 
@@ -92,7 +92,7 @@ class Hierarchy:
         )  # fmt: skip
         near = np.empty((n, 9), np.int32)
         setup.neighbours(where, numbers, near)
-        A = np.empty((n, 9, 16))
+        A = np.empty((n, 9, 16), np.float32)
         setup.restrict_stencil(self.stencil.coefs, self.stencil.diagonal, self.corners, self.basis, near, A)
         inverse = np.empty((n, 16))
         setup.invert_blocks(4, A, inverse)

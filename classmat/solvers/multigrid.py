@@ -39,7 +39,7 @@ class Multigrid(Factor):
     def __init__(self, stencil: Stencil, image: Array | None = None) -> None:
         self.stencil = stencil
         self.size = stencil.shape[0]
-        colours = np.zeros((*stencil.layout.is_unknown.shape, 0)) if image is None else image
+        colours = np.zeros((*stencil.layout.is_unknown.shape, 0)) if image is None else np.ascontiguousarray(image)
         self.hierarchy = Hierarchy(stencil, colours[:, :, np.newaxis] if colours.ndim == 2 else colours)
         self._turn = threading.Lock()  # the hierarchy holds the vectors of its levels
 

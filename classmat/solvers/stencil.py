@@ -129,9 +129,11 @@ class Stencil:
         diagonal : ndarray, (n,) or (h, w), optional
             What is added to the diagonal, ``lam * confidence``.
         """
-        pixels = image[:, :, np.newaxis] if image.ndim == 2 else image
+        pixels = np.ascontiguousarray(image[:, :, np.newaxis] if image.ndim == 2 else image)
         layout = Layout.from_mask(np.ascontiguousarray(is_unknown, np.bool_))
-        alpha = np.zeros(is_unknown.shape, np.uint8) if known_values is None else known_values
+        alpha = (
+            np.zeros(is_unknown.shape, np.uint8) if known_values is None else np.ascontiguousarray(known_values)
+        )
         coefs = np.zeros((12, layout.size), np.float32)
         total, right = np.zeros(layout.size), np.zeros(layout.size)
         kernels.assemble(
