@@ -92,7 +92,7 @@ class Hierarchy:
         )  # fmt: skip
         near = np.empty((n, 9), np.int32)
         setup.neighbours(where, numbers, near)
-        A = np.empty((n, 9, 16), np.float32)
+        A = np.empty((n, 9, 16))
         setup.restrict_stencil(self.stencil.coefs, self.stencil.diagonal, self.corners, self.basis, near, A)
         inverse = np.empty((n, 16))
         setup.invert_blocks(4, A, inverse)
