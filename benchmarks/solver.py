@@ -241,6 +241,7 @@ def compare(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "problem.npz"
         np.savez(path, image=image, trimap=trimap, **({} if weight is None else {"weight": weight}))
+        _run("classmat", path, 1e-7, threads)  # not timed: kernels that only large systems need are compiled once
         for _ in range(repeat):
             for solver in solvers:
                 if unknown <= LARGEST.get(solver, unknown) and (outcome := _run(solver, path, 1e-7, threads)):
