@@ -1,4 +1,9 @@
+import multiprocessing
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -264,3 +269,36 @@ def test_concurrent_solves_of_one_factor():
         thread.join()
     for k, x in enumerate(results):
         np.testing.assert_allclose(x / (k + 1), expected, atol=2e-3)
+
+
+PROCESSES = """
+import multiprocessing, sys
+import numpy as np
+from classmat.solvers.multigrid import factorise
+from classmat.solvers.stencil import Stencil
+
+def solve(seed):
+    image = np.random.default_rng(seed).random((48, 48, 3))
+    unknown = np.indices((48, 48))[1] % 24 > 2
+    stencil = Stencil.from_image(image, unknown, known_values=image[:, :, 0])
+    return factorise(stencil, image=image).solve(stencil.right).x.sum()
+
+if __name__ == "__main__":
+    here = [solve(seed) for seed in range(3)]
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        assert pool.map(solve, range(3)) == here
+    print("equal")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", sorted({"fork", "spawn"} & set(multiprocessing.get_all_start_methods())))
+def test_worker_processes_solve_as_the_parent_does(start, tmp_path):
+    script = tmp_path / "processes.py"
+    script.write_text(PROCESSES)
+    command = [sys.executable, "-W", "ignore", str(script), start]
+    path = os.pathsep.join(map(str, (Path(__file__).parents[2], os.environ.get("PYTHONPATH", ""))))
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": path}, check=False
+    )
+    assert result.stdout.strip() == "equal", result.stderr
