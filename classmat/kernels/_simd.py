@@ -1,0 +1,115 @@
+"""Vectors of four or eight numbers as values: what a compiler does not find in loops over small blocks.
+
+``load4``, ``load8`` read from an array at a flat index, ``store`` writes, ``splat4``, ``splat8`` repeat a number,
+``add_scaled(a, s, b)`` is ``a + s b`` for a vector or a number s, ``widen`` makes float64 of it. LLVM maps them to
+whatever width the machine has.
+"""
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic, models, register_model
+
+CONTRACT = ("contract",)
+
+
+class Lanes(types.Type):
+    """A Numba type: `count` numbers of a type."""
+
+    def __init__(self, number, count):
+        self.number, self.count = number, count
+        super().__init__(name=f"Lanes({number}, {count})")
+
+
+@register_model(Lanes)
+class LanesModel(models.PrimitiveModel):
+    """The LLVM vector behind `Lanes`."""
+
+    def __init__(self, manager, kind):
+        number = manager.lookup(kind.number).get_value_type()
+        super().__init__(manager, kind, ir.VectorType(number, kind.count))
+
+
+def _pointer(context, builder, array_type, array, index):
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+def _loader(count):
+    def load(typingctx, array, index):
+        """Read neighbours in memory, from flat `index` on."""
+
+        def codegen(context, builder, signature, args):
+            vector = context.get_value_type(signature.return_type)
+            pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
+            value = builder.load(builder.bitcast(pointer, vector.as_pointer()))
+            value.align = array.dtype.bitwidth // 8
+            return value
+
+        return Lanes(array.dtype, count)(array, types.uint64), codegen
+
+    load.__name__ = load.__qualname__ = f"load{count}"
+    return intrinsic(load)
+
+
+load4, load8 = _loader(4), _loader(8)
+
+
+@intrinsic
+def store(typingctx, array, index, value):
+    """Write neighbours in memory, from flat `index` on."""
+
+    def codegen(context, builder, signature, args):
+        vector = context.get_value_type(signature.args[2])
+        pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
+        builder.store(args[2], builder.bitcast(pointer, vector.as_pointer())).align = array.dtype.bitwidth // 8
+        return context.get_dummy_value()
+
+    return types.void(array, types.uint64, value), codegen
+
+
+def _repeat(builder, number, count):
+    vector = ir.VectorType(number.type, count)
+    i32 = ir.IntType(32)
+    single = builder.insert_element(ir.Constant(vector, ir.Undefined), number, ir.Constant(i32, 0))
+    mask = ir.Constant(ir.VectorType(i32, count), [0] * count)
+    return builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), mask)
+
+
+def _splatter(count):
+    def splat(typingctx, number):
+        """Repeat a number."""
+
+        def codegen(context, builder, signature, args):
+            return _repeat(builder, args[0], count)
+
+        return Lanes(number, count)(number), codegen
+
+    splat.__name__ = splat.__qualname__ = f"splat{count}"
+    return intrinsic(splat)
+
+
+splat4, splat8 = _splatter(4), _splatter(8)
+
+
+@intrinsic
+def add_scaled(typingctx, a, s, b):
+    """Return ``a + s b``, rounded once where the machine can."""
+    number = s if isinstance(s, Lanes) else b.number
+
+    def codegen(context, builder, signature, args):
+        factor = args[1] if isinstance(s, Lanes) else _repeat(builder, args[1], b.count)
+        return builder.fadd(args[0], builder.fmul(factor, args[2], flags=CONTRACT), flags=CONTRACT)
+
+    return a(a, number, b), codegen
+
+
+@intrinsic
+def widen(typingctx, a):
+    """Convert the lanes to float64."""
+
+    def codegen(context, builder, signature, args):
+        if a.number == types.float64:
+            return args[0]
+        return builder.fpext(args[0], context.get_value_type(signature.return_type))
+
+    return Lanes(types.float64, a.count)(a), codegen

@@ -1,0 +1,468 @@
+"""Set-up of the multigrid: tiles, their bases, and the Galerkin products, all in float64."""
+
+import numpy as np
+
+from ._jit import jit, pjit, prange
+from ._simd import add_scaled, load4, load8, splat8, store, widen
+
+
+@jit
+def number_tiles(occupied, starts, numbers, where):
+    """Fill `numbers` (bordered by one) with running numbers of occupied tiles, `where` with their (y, x)."""
+    for y in range(occupied.shape[0]):
+        t = starts[y]
+        for x in range(occupied.shape[1]):
+            if occupied[y, x]:
+                numbers[y + 1, x + 1] = t
+                where[t, 0] = y
+                where[t, 1] = x
+                t += 1
+
+
+@jit
+def occupied_tiles(is_unknown, occupied):
+    """Mark the 4x4 tiles with an unknown pixel."""
+    height, width = is_unknown.shape
+    for ty in range(occupied.shape[0]):
+        for tx in range(occupied.shape[1]):
+            found = False
+            for y in range(4 * ty, min(4 * ty + 4, height)):
+                for x in range(4 * tx, min(4 * tx + 4, width)):
+                    found |= is_unknown[y, x]
+            occupied[ty, tx] = found
+
+
+@jit
+def neighbours(where, numbers, near):
+    """List each tile's 3x3 surroundings, -1 where there is no tile."""
+    for t in range(where.shape[0]):
+        for s in range(9):
+            near[t, s] = numbers[where[t, 0] + s // 3, where[t, 1] + s % 3]
+
+
+@jit
+def _squared_norm(v):
+    total = np.float64(0)
+    for i in range(v.shape[0]):
+        total += v[i] * v[i]
+    return total
+
+
+@jit
+def _project_out(basis, v):
+    """Take from v its part along `basis`, a unit vector."""
+    dot = np.float64(0)
+    for i in range(v.shape[0]):
+        dot += basis[i] * v[i]
+    for i in range(v.shape[0]):
+        v[i] -= dot * basis[i]
+
+
+@jit
+def _append(q, rank, v):
+    """Orthonormalise v against the first `rank` rows of q and append it."""
+    for _again in range(2):  # twice is enough for orthogonality to rounding
+        for j in range(rank):
+            _project_out(q[j], v)
+    norm = np.sqrt(_squared_norm(v))
+    for i in range(v.shape[0]):
+        q[rank, i] = v[i] / norm
+
+
+@jit
+def _orthonormalise(v, colours, q, drop, least):
+    """Span the rows of v, which is destroyed, by the orthonormal first rows of q; the other rows are zero.
+
+    The first `colours` rows are taken by pivoting as long as their rest is above `drop` times the length of row 0,
+    the others as long as their rest is above `least` times the longest of them.
+    """
+    q[:] = 0
+    rank = 0
+    limit = drop * drop * _squared_norm(v[0])
+    if limit == 0:
+        return
+    taken = np.zeros(colours, np.bool_)
+    pivot = 0
+    for _ in range(colours):
+        taken[pivot] = True
+        _append(q, rank, v[pivot])
+        best = limit
+        for f in range(colours):
+            if not taken[f]:
+                _project_out(q[rank], v[f])
+        rank += 1
+        pivot = -1
+        for f in range(colours):
+            if not taken[f] and _squared_norm(v[f]) > best:
+                best, pivot = _squared_norm(v[f]), f
+        if pivot < 0 or rank == q.shape[0]:
+            break
+    longest = np.float64(0)
+    for f in range(colours, v.shape[0]):
+        longest = max(longest, _squared_norm(v[f]))
+        for j in range(rank):
+            _project_out(q[j], v[f])
+    while rank < q.shape[0]:
+        best, pivot = least * least * longest, -1
+        for f in range(colours, v.shape[0]):
+            if _squared_norm(v[f]) > best:
+                best, pivot = _squared_norm(v[f]), f
+        if pivot < 0:
+            return
+        _append(q, rank, v[pivot])
+        for f in range(colours, v.shape[0]):
+            _project_out(q[rank], v[f])
+        v[pivot] = 0
+        rank += 1
+
+
+@jit
+def _coordinates(q, v, result):
+    """Write the coordinates of the functions v in the basis q: result[k, f] = q_k . v_f."""
+    result[:] = 0
+    for k in range(q.shape[0]):
+        for f in range(v.shape[0]):
+            for i in range(v.shape[1]):
+                result[k, f] += q[k, i] * v[f, i]
+
+
+@jit
+def _colour_tile(t, image, is_unknown, quads, spare, where, drop, corners, basis, functions, v, q):
+    ty, tx = where[t, 0], where[t, 1]
+    height, width, channels = image.shape
+    v[:] = 0
+    for p in range(16):
+        y, x = 4 * ty + p // 4, 4 * tx + p % 4
+        if y < height and x < width and is_unknown[y, x]:
+            v[0, p] = 1
+            for c in range(channels):
+                v[c + 1, p] = image[y, x, c]
+    _orthonormalise(v.copy(), channels + 1, q, drop, 1.0)
+    for p in range(16):
+        for k in range(4):
+            basis[t, p, k] = q[k, p]
+    _coordinates(q, v, functions[t])
+    for r in range(4):
+        quad = quads[4 * ty + 4 + r, tx + 1]
+        corners[t, r] = 4 * quad if quad >= 0 else spare
+
+
+@pjit
+def colour_basis(image, is_unknown, quads, spare, where, drop, corners, basis, functions):
+    """Fill each tile's `basis` (16, 4), the coordinates of 1, R, G, B in it, and the places of its four rows."""
+    parts = 64
+    for part in prange(parts):
+        v = np.empty((image.shape[2] + 1, 16))
+        q = np.empty((4, 16))
+        size = where.shape[0]
+        for t in range(part * size // parts, (part + 1) * size // parts):
+            _colour_tile(t, image, is_unknown, quads, spare, where, drop, corners, basis, functions, v, q)
+
+
+@jit
+def _gather_pixel(u, p, corners, basis, value, sums, s):
+    for k in range(4):
+        sums[s, k] += value * basis[u, p, k]
+
+
+@jit
+def _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums, total):
+    total[:] = 0
+    for p in range(16):
+        if basis[t, p, 0] == 0:  # the first function is the constant: not an unknown pixel
+            continue
+        y, x = p // 4, p % 4
+        own = corners[t, y] + x
+        sums[:] = 0
+        for dy in range(-2, 3):
+            for dx in range(-2, 3):
+                yy, xx = y + dy + 4, x + dx + 4
+                s = 3 * (yy // 4) + xx // 4
+                u = near[t, s]
+                if u < 0:
+                    continue
+                there = corners[u, yy % 4] + xx % 4
+                if dy > 0 or (dy == 0 and dx > 0):
+                    value = np.float64(coefs[dx - 1 if dy == 0 else 5 * dy - 1 + dx, own])
+                elif dy < 0 or dx < 0:
+                    value = np.float64(coefs[-dx - 1 if dy == 0 else -5 * dy - 1 - dx, there])
+                else:
+                    value = diagonal[own]
+                _gather_pixel(u, 4 * (yy % 4) + xx % 4, corners, basis, value, sums, s)
+        for s in range(9):
+            for b in range(4):
+                for a in range(4):
+                    total[s, 4 * b + a] += basis[t, p, a] * sums[s, b]
+    for k in range(4):  # functions that are not used
+        if total[4, 5 * k] <= 0:
+            total[4, 5 * k] = 1
+    A[t] = total
+
+
+@pjit
+def restrict_stencil(coefs, diagonal, corners, basis, near, A):
+    """Write the Galerkin product ``T^T A T`` of the stencil to the tiles' blocks `A` (n, 9, 16)."""
+    parts = 64
+    for part in prange(parts):
+        sums, total = np.empty((9, 4)), np.empty((9, 16))
+        size = near.shape[0]
+        for t in range(part * size // parts, (part + 1) * size // parts):
+            _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums, total)
+
+
+@jit
+def _invert(block, size, inverse, work):
+    """Invert a symmetric positive definite block by Cholesky; functions that are not used get a 1."""
+    for k in range(size):
+        if block[(size + 1) * k] <= 0:
+            block[(size + 1) * k] = 1
+    for i in range(size):
+        for j in range(i + 1):
+            total = block[size * j + i]
+            for k in range(j):
+                total -= work[i, k] * work[j, k]
+            if i == j:
+                work[i, i] = np.sqrt(max(total, 1e-12 * block[(size + 1) * i]))
+            else:
+                work[i, j] = total / work[j, j]
+    for c in range(size):
+        for i in range(size):
+            total = np.float64(1 if i == c else 0)
+            for k in range(i):
+                total -= work[i, k] * inverse[size * c + k]
+            inverse[size * c + i] = total / work[i, i]
+        for i in range(size - 1, -1, -1):
+            total = inverse[size * c + i]
+            for k in range(i + 1, size):
+                total -= work[k, i] * inverse[size * c + k]
+            inverse[size * c + i] = total / work[i, i]
+
+
+@pjit
+def invert_blocks(size, A, inverse):
+    """Invert the tiles' own blocks."""
+    parts = 64
+    for part in prange(parts):
+        work = np.empty((size, size))
+        for t in range(part * A.shape[0] // parts, (part + 1) * A.shape[0] // parts):
+            _invert(A[t, 4], size, inverse[t], work)
+
+
+@jit
+def _noise(t, i):
+    """Return a number in [-1, 1) that depends on the two indices alone."""
+    h = np.uint64(t) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(i) * np.uint64(0xD1B54A32D192ED03)
+    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.float64((h >> np.uint64(40)) & np.uint64(0xFFFFFF)) / np.float64(1 << 23) - 1
+
+
+@jit
+def fill_noise(size, A, vectors):
+    """Fill `vectors` (n, size, 8) with noise where the functions are used."""
+    for t in range(vectors.shape[0]):
+        for k in range(size):
+            used = A[t, 4, (size + 1) * k] != 1
+            for v in range(8):
+                vectors[t, k, v] = _noise(t, 8 * k + v) if used else np.float64(0)
+
+
+@jit
+def _relax_eight(t, size, near, A, inverse, vectors, work):
+    """Solve for one tile of eight homogeneous systems; all but `near` are flat."""
+    one, two, three, four = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
+    eight, zero = np.uintp(8), splat8(np.float32(0))
+    for p in range(np.uintp(0), size, four):
+        y0, y1, y2, y3 = zero, zero, zero, zero
+        for s in range(np.uintp(9)):
+            if near[t, s] >= 0 and s != 4:
+                u = np.uintp(near[t, s]) * size
+                block = (t * np.uintp(9) + s) * size * size + p
+                for q in range(size):
+                    x, at = load8(vectors, eight * (u + q)), block + size * q
+                    y0 = add_scaled(y0, A[at], x)
+                    y1 = add_scaled(y1, A[at + one], x)
+                    y2 = add_scaled(y2, A[at + two], x)
+                    y3 = add_scaled(y3, A[at + three], x)
+        store(work, eight * p, y0)
+        store(work, eight * (p + one), y1)
+        store(work, eight * (p + two), y2)
+        store(work, eight * (p + three), y3)
+    for p in range(size):
+        y = zero
+        for q in range(size):
+            y = add_scaled(y, -inverse[(t * size + q) * size + p], load8(work, eight * q))
+        store(vectors, eight * (t * size + p), y)
+
+
+@pjit
+def relax(sweeps, size, chunks, near, A, inverse, vectors):
+    """Leave of eight flat vectors what Gauss-Seidel leaves: the slow functions that colour does not explain."""
+    for step in range(2 * sweeps):
+        odd = step % 2
+        for half in prange((chunks.shape[0] + 1 - odd) // 2):
+            work = np.empty(64, np.float32)
+            for t in range(chunks[2 * half + odd, 0], chunks[2 * half + odd, 3]):
+                _relax_eight(np.uintp(t), np.uintp(size), near, A, inverse, vectors, work)
+
+
+@jit
+def _inherit_tile(c, numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions):
+    size, colours = functions.shape[1], functions.shape[2]
+    members = np.empty(9, np.int64)
+    found = 0
+    for j in range(9):
+        y, x = 3 * coarse_where[c, 0] + j // 3, 3 * coarse_where[c, 1] + j % 3
+        if y + 2 < numbers.shape[0] and x + 2 < numbers.shape[1] and numbers[y + 1, x + 1] >= 0:
+            members[found] = numbers[y + 1, x + 1]
+            found += 1
+    v = np.empty((colours + 8, size * found))
+    q = np.empty((8, size * found))
+    for m in range(found):
+        for k in range(size):
+            for f in range(colours):
+                v[f, size * m + k] = functions[members[m], k, f]
+            for f in range(8):
+                v[colours + f, size * m + k] = vectors[members[m], k, f]
+    _orthonormalise(v.copy(), colours, q, drop, least)
+    _coordinates(q, v[:colours], coarse_functions[c])
+    for m in range(found):
+        for k in range(size):
+            for kc in range(8):
+                T[size * (8 * members[m] + kc) + k] = q[kc, size * m + k]
+
+
+@pjit
+def inherit_basis(numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions):
+    """Fill the tiles' parts `T` of the coarse tiles' 8 functions, and the coordinates of 1, R, G, B in these.
+
+    The functions span 1, R, G, B and then the relaxed `vectors` as far as they are new.
+    """
+    for c in prange(coarse_where.shape[0]):
+        _inherit_tile(c, numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions)
+
+
+@jit
+def _add_product(rows, inner, left, left_at, right, right_at, factor, result, result_at):
+    """Add ``factor left right`` to result; left is rows x inner, right inner x 8, by columns in flat arrays."""
+    rows, inner = np.uintp(rows), np.uintp(inner)
+    left_at, right_at, result_at = np.uintp(left_at), np.uintp(right_at), np.uintp(result_at)
+    for b in range(np.uintp(8)):
+        at, row = result_at + rows * b, right_at + inner * b
+        if rows == 8:
+            total = load8(result, at)
+            for k in range(inner):
+                total = add_scaled(total, factor * right[row + k], widen(load8(left, left_at + rows * k)))
+            store(result, at, total)
+        else:
+            half = load4(result, at)
+            for k in range(inner):
+                half = add_scaled(half, factor * right[row + k], widen(load4(left, left_at + rows * k)))
+            store(result, at, half)
+
+
+@jit
+def _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, sums, block):
+    y, x = where[t, 0], where[t, 1]
+    first_y, first_x = (y - 1) // 3, (x - 1) // 3
+    sums[:] = 0
+    for s in range(9):
+        u = near[t, s]
+        if u >= 0:
+            slot = 2 * ((y - 1 + s // 3) // 3 - first_y) + (x - 1 + s % 3) // 3 - first_x
+            block_at = (9 * t + s) * size * size
+            _add_product(size, size, A, block_at, T, 8 * size * u, 1.0, sums, 8 * size * slot)
+    own = 2 * (y // 3 - first_y) + x // 3 - first_x
+    for slot in range(4):
+        cy, cx = first_y + slot // 2, first_x + slot % 2
+        reached = (slot < 2 or y % 3 != 1) and (slot % 2 == 0 or x % 3 != 1)
+        inside = cy + 2 < coarse_numbers.shape[0] and cx + 2 < coarse_numbers.shape[1]
+        parents[t, slot] = coarse_numbers[cy + 1, cx + 1] if reached and inside else -1
+        block[:] = 0
+        _add_product(size, size, inverse, t * size * size, sums, 8 * size * slot, -damping, block, 0)
+        for k in range(size):
+            for a in range(8):
+                value = block[size * a + k]
+                if slot == own:
+                    value += T[size * (8 * t + a) + k]
+                P[t, slot, 8 * k + a] = value
+
+
+@pjit
+def smooth_prolongation(size, where, near, A, inverse, T, coarse_numbers, damping, parents, P):
+    """Write ``P = (I - damping D^-1 A) T`` to `P` (n, 4, 8 size) towards the up to 2x2 coarse tiles `parents`.
+
+    The blocks of P are kept by rows: a product with the transpose is what set-up and restriction need.
+    """
+    parts = 64
+    for part in prange(parts):
+        n = where.shape[0]
+        sums, block = np.empty(32 * size), np.empty(8 * size)
+        for t in range(part * n // parts, (part + 1) * n // parts):
+            _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, sums, block)
+
+
+@jit
+def _add_tile(size, t, y, x, near, A, parents, P, block, work):
+    """Write row t of ``A P`` to `work`, 3x3 coarse tiles around the tile's own."""
+    work[:] = 0
+    for s in range(9):
+        u = near[t, s]
+        if u < 0:
+            continue
+        first_y, first_x = (y - 2 + s // 3) // 3 - y // 3 + 1, (x - 2 + s % 3) // 3 - x // 3 + 1
+        for slot in range(4):
+            if parents[u, slot] >= 0:
+                for k in range(size):
+                    for a in range(8):
+                        block[size * a + k] = P[u, slot, 8 * k + a]
+                j = 3 * (first_y + slot // 2) + first_x + slot % 2
+                _add_product(size, size, A, (9 * t + s) * size * size, block, 0, 1.0, work, 8 * size * j)
+
+
+@jit
+def _restrict_row(cy, size, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A):
+    work, block = np.empty(72 * size), np.empty(8 * size)
+    coarse_A[576 * coarse_starts[cy] : 576 * coarse_starts[cy + 1]] = 0
+    if coarse_starts[cy] == coarse_starts[cy + 1]:
+        return
+    for y in range(max(0, 3 * cy - 1), min(numbers.shape[0] - 2, 3 * cy + 4)):
+        for x in range(numbers.shape[1] - 2):
+            t = numbers[y + 1, x + 1]
+            if t < 0:
+                continue
+            _add_tile(size, t, y, x, near, A, parents, P, block, work)
+            for slot in range(4):
+                c = parents[t, slot]
+                if c < 0 or coarse_where[c, 0] != cy:
+                    continue
+                for e in range(8 * size):  # the transpose by columns is the block by rows
+                    block[e] = P[t, slot, e]
+                shift_y, shift_x = cy - y // 3, coarse_where[c, 1] - x // 3
+                for j in range(9):
+                    sy, sx = j // 3 - shift_y, j % 3 - shift_x
+                    if 0 <= sy < 3 and 0 <= sx < 3:
+                        at = 64 * (9 * c + 3 * sy + sx)
+                        _add_product(8, size, block, 0, work, 8 * size * j, 1.0, coarse_A, at)
+
+
+@pjit
+def restrict_blocks(size, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A):
+    """Write ``P^T A P`` to `coarse_A`, flat (coarse tiles, 9, 64); a task is one row of coarse tiles.
+
+    Rows go to tasks in two interlaced passes, so that parts of the image with much unknown are shared.
+    """
+    rows = coarse_starts.shape[0] - 1
+    for task in prange(rows):
+        cy = 2 * task if 2 * task < rows else 2 * (task - (rows + 1) // 2) + 1
+        _restrict_row(cy, size, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A)
+
+
+@jit
+def list_children(coarse_where, numbers, children):
+    """List the 5x5 tiles that may depend on each coarse tile, -1 where there is none."""
+    for c in range(coarse_where.shape[0]):
+        for j in range(25):
+            y, x = 3 * coarse_where[c, 0] - 1 + j // 5, 3 * coarse_where[c, 1] - 1 + j % 5
+            inside = y + 2 < numbers.shape[0] and x + 2 < numbers.shape[1]
+            children[c, j] = numbers[y + 1, x + 1] if inside else -1
