@@ -93,7 +93,7 @@ def measure(solver: str, image: Array, trimap: Array, weight: Array | None, rtol
 
 
 def _classmat(image: Array, trimap: Array, weight: Array | None, rtol: float | None) -> dict[str, Any]:
-    from classmat.solvers.multigrid import factorise
+    from classmat import factorise
     from classmat.solvers.stencil import Stencil
 
     start = time.perf_counter()

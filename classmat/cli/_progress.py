@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 DELAY = 2.0  # seconds a computation may take before it shows
+TYPICAL_END = 1e-8  # relative residual at about which a solver's own rule ends a solve
 
 
 class Progress:
@@ -57,13 +58,13 @@ class Progress:
         self._bars.update(self._solve, visible=False)
         self._bars.advance(self._files)
 
-    def solver(self, rtol: float) -> Callable[[int, float], None]:
-        """Return the callback of a solver that stops at the relative residual `rtol`."""
-        digits = -math.log10(rtol)
+    def solver(self) -> Callable[[int, float], None]:
+        """Return the callback of a solver."""
+        digits = -math.log10(TYPICAL_END)
 
         def callback(iteration: int, relative_residual: float) -> None:
             # Residuals fall by about the same factor each time, so their logarithm tells how far the solve is.
-            done = -math.log10(max(relative_residual, rtol)) if relative_residual < 1 else 0.0
+            done = -math.log10(max(relative_residual, TYPICAL_END)) if relative_residual < 1 else 0.0
             self._bars.update(self._solve, total=digits, completed=done)
 
         return callback

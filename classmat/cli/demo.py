@@ -19,8 +19,6 @@ classmat demo --output demo_output
 HAIR = (8, 146, 128, 266)  # top, left, bottom, right of the part that is shown enlarged
 SKY = 427  # columns of the other photo that are taken, so that the rocket stands beside her
 
-RTOL = 1e-7
-
 
 def run(
     output: Annotated[
@@ -64,7 +62,7 @@ def _make_pictures(progress: Any) -> "tuple[dict[str, NDArray[Any]], NDArray[Any
     image = as_image(data.astronaut())
     with as_file(files(__package__) / "astronaut_trimap.png") as path:
         trimap = cm.read_trimap(path)
-    alpha = cm.closed_form_matting(image, trimap, rtol=RTOL, callback=progress.solver(RTOL))
+    alpha = cm.closed_form_matting(image, trimap, callback=progress.solver())
     foreground, _ = cm.estimate_foreground(image, alpha)
     new = cm.composite(foreground, alpha, cover(as_image(data.rocket()[:, :SKY]), *alpha.shape))
     chequered = cm.composite(foreground, alpha, checkerboard(*alpha.shape))

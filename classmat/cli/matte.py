@@ -1,8 +1,7 @@
 """``classmat matte``: a photo and a trimap to a matte."""
 
-import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -92,7 +91,7 @@ def _matte(
     path = item.inputs["TRIMAP"]
     trimap = read_scribbles(path, image) if scribbles else cm.read_trimap(path)
     solve = cm.METHODS[method]
-    alpha = solve(image, trimap, callback=progress.solver(_rtol_of(solve)))
+    alpha = solve(image, trimap, callback=progress.solver())
     results = {"--output": (alpha, bits)}
     if "--cutout" in item.outputs:
         results["--cutout"] = (cut_out(image, alpha, background), 8)
@@ -113,8 +112,3 @@ def _check_choices(method: str, bits: int, output: Path) -> None:
 
 def _example_of(cutout: Path | None, is_folder: bool) -> Path | None:
     return cutout / "name.png" if cutout is not None and is_folder else cutout
-
-
-def _rtol_of(solve: Any) -> float:
-    default = inspect.signature(solve).parameters["rtol"].default
-    return float(default)

@@ -5,7 +5,7 @@
 whatever width the machine has.
 """
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
 

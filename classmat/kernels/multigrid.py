@@ -6,7 +6,7 @@ sweeps produce from localised right-hand sides and which are several times slowe
 """
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic

@@ -1,13 +1,17 @@
 """The closed-form matting Laplacian of Levin, Lischinski and Weiss."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 
 from ..images.validate import as_count, as_image, as_mask, as_number, require_same_size
 from ..kernels import closed_form as kernels
+from ..solvers.stencil import Stencil
+
+# Up to so many unknown pixels a sparse matrix and its factorisation are as fast as a stencil and its multigrid.
+FEW = 40_000
 
 
 def closed_form_laplacian(
@@ -65,6 +69,64 @@ def closed_form_laplacian(
     needed = np.ones(pixels.shape[:2], bool) if mask is None else as_mask(mask)
     require_same_size(pixels, needed, names=("image", "mask"))
     return _assemble(pixels, needed, eps, radius)
+
+
+class System(NamedTuple):
+    """What is left to solve when known pixels are eliminated.
+
+    Attributes
+    ----------
+    A : csr_array or Stencil, (n, n)
+        ``L_UU``, plus a diagonal where there is a prior; n is the number of unknown pixels, in raster order.
+    b : ndarray, (n,)
+        ``-L_UK x_K``.
+    image : ndarray
+        What `solve` takes as `image`: colours of the unknown pixels, or the image if A is a Stencil.
+    """
+
+    A: Any
+    b: NDArray[np.float64]
+    image: NDArray[Any]
+
+
+def closed_form_system(
+    image: NDArray[Any],
+    is_unknown: NDArray[np.bool_],
+    alpha: NDArray[np.uint8],
+    *,
+    eps: float,
+    radius: int,
+    diagonal: NDArray[np.float64] | None = None,
+) -> System:
+    """Return the closed-form system of the unknown pixels; arguments are checked but for eps and radius.
+
+    Many unknown pixels with radius 1 become a `Stencil`, an eighth of the memory of a sparse matrix, which the
+    multigrid takes; all else a sparse matrix.
+
+    Parameters
+    ----------
+    image : ndarray, (h, w, 3) or (h, w)
+        Float in [0, 1].
+    is_unknown : ndarray, (h, w)
+        Pixels to solve for.
+    alpha : ndarray, (h, w)
+        The matte where it is known, 0 elsewhere.
+    eps, radius
+        As in `closed_form_laplacian`.
+    diagonal : ndarray, (n,), optional
+        Added to the diagonal.
+    """
+    eps = as_number(eps, name="eps", low=0, exclusive=True)
+    radius = as_count(radius, name="radius", low=1)
+    unknown = np.flatnonzero(is_unknown)
+    if radius == 1 and len(unknown) > FEW:
+        stencil = Stencil.from_image(image, is_unknown, eps=eps, known_values=alpha, diagonal=diagonal)
+        return System(stencil, stencil.right, image)
+    rows = closed_form_laplacian(image, eps=eps, radius=radius, mask=is_unknown)[unknown]
+    A = rows[:, unknown]
+    if diagonal is not None:
+        A = A + diags_array(diagonal, format="csr")
+    return System(A, -(rows @ alpha.ravel()), image.reshape(alpha.size, -1)[unknown])
 
 
 def three_channels(image: NDArray[Any]) -> NDArray[Any]:

@@ -4,10 +4,18 @@ from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import diags_array
 
-from ..images.validate import UNKNOWN, as_alpha, as_image, as_number, as_plane, as_trimap, require_same_size
-from ..laplacians.closed_form import closed_form_laplacian
+from ..images.validate import (
+    FOREGROUND,
+    UNKNOWN,
+    as_alpha,
+    as_image,
+    as_number,
+    as_plane,
+    as_trimap,
+    require_same_size,
+)
+from ..laplacians.closed_form import closed_form_system
 from ..solvers import Callback, Solution, solve
 from ._known import solve_unknown, warm_start
 
@@ -21,7 +29,7 @@ def closed_form_matting(
     *,
     eps: float = ...,
     radius: int = ...,
-    rtol: float = ...,
+    rtol: float | None = ...,
     x0: ArrayLike | None = ...,
     callback: Callback | None = ...,
     return_info: Literal[False] = ...,
@@ -33,7 +41,7 @@ def closed_form_matting(
     *,
     eps: float = ...,
     radius: int = ...,
-    rtol: float = ...,
+    rtol: float | None = ...,
     x0: ArrayLike | None = ...,
     callback: Callback | None = ...,
     return_info: Literal[True],
@@ -44,7 +52,7 @@ def closed_form_matting(
     *,
     eps: float = 1e-7,
     radius: int = 1,
-    rtol: float = 1e-7,
+    rtol: float | None = None,
     x0: ArrayLike | None = None,
     callback: Callback | None = None,
     return_info: bool = False,
@@ -62,12 +70,14 @@ def closed_form_matting(
         values give smoother, less detailed mattes.
     radius : int
         Windows have ``2 * radius + 1`` pixels a side.
-    rtol : float
-        Relative residual at which the solver stops.
+    rtol : float, optional
+        Relative residual at which the solver stops. By default it stops when its own estimate of the error of
+        alpha is below 1e-6; measured on photos, alpha is then within 1e-4 of the exact solution everywhere.
     x0 : array_like, (h, w), optional
-        A matte to start from, such as that of the video frame before.
+        A matte to start from, such as that of the video frame before. Small systems are factorised and have no
+        use for it.
     callback : callable, optional
-        Called as ``callback(iteration, relative_residual)``.
+        Called as ``callback(iteration, relative_residual)``; once where a small system is factorised.
     return_info : bool
         Whether to return the solver's `Solution` too.
 
@@ -101,11 +111,12 @@ def closed_form_matting(
     >>> bool(abs(alpha - scene.alpha).max() < 0.1)
     True
     """
-    pixels = as_image(image)
+    pixels = as_image(image, dtype=working_type(image))
     labels = as_trimap(trimap)
     require_same_size(pixels, labels, names=("image", "trimap"))
-    L = closed_form_laplacian(pixels, eps=eps, radius=radius, mask=labels == UNKNOWN)
-    alpha, solution = solve_unknown(L, pixels, labels, x0=x0, rtol=rtol, callback=callback)
+    is_foreground = (labels == FOREGROUND).view(np.uint8)
+    A, b, colours = closed_form_system(pixels, labels == UNKNOWN, is_foreground, eps=eps, radius=radius)
+    alpha, solution = solve_unknown(A, b, labels, image=colours, x0=x0, rtol=rtol, callback=callback)
     return (alpha, solution) if return_info else alpha
 
 
@@ -118,7 +129,7 @@ def matting_with_prior(
     lam: float = ...,
     eps: float = ...,
     radius: int = ...,
-    rtol: float = ...,
+    rtol: float | None = ...,
     x0: ArrayLike | None = ...,
     callback: Callback | None = ...,
     return_info: Literal[False] = ...,
@@ -132,7 +143,7 @@ def matting_with_prior(
     lam: float = ...,
     eps: float = ...,
     radius: int = ...,
-    rtol: float = ...,
+    rtol: float | None = ...,
     x0: ArrayLike | None = ...,
     callback: Callback | None = ...,
     return_info: Literal[True],
@@ -145,7 +156,7 @@ def matting_with_prior(
     lam: float = 100.0,
     eps: float = 1e-7,
     radius: int = 1,
-    rtol: float = 1e-7,
+    rtol: float | None = None,
     x0: ArrayLike | None = None,
     callback: Callback | None = None,
     return_info: bool = False,
@@ -195,22 +206,22 @@ def matting_with_prior(
     >>> bool(abs(alpha - scene.alpha).max() < 0.01)
     True
     """
-    pixels = as_image(image)
+    pixels = as_image(image, dtype=working_type(image))
     expected = as_alpha(prior, name="prior")
     weight = as_plane(confidence, name="confidence", low=0)
     require_same_size(pixels, expected, names=("image", "prior"))
     require_same_size(pixels, weight, names=("image", "confidence"))
-    lam = as_number(lam, name="lam", low=0, exclusive=True)
-    if not weight.any():
+    pull = as_number(lam, name="lam", low=0, exclusive=True) * weight.ravel()
+    if not pull.any():
         raise ValueError("confidence is 0 everywhere; at least one pixel needs some, or any matte would do.")
-    pull = lam * weight.ravel()
-    solution = solve(
-        closed_form_laplacian(pixels, eps=eps, radius=radius) + diags_array(pull, format="csr"),
-        pull * expected.ravel(),
-        x0=None if x0 is None else warm_start(x0, expected).ravel(),
-        rtol=rtol,
-        callback=callback,
-        image=pixels,
-    )
+    everywhere, nothing = np.ones(weight.shape, bool), np.zeros(weight.shape, np.uint8)
+    A, _, colours = closed_form_system(pixels, everywhere, nothing, eps=eps, radius=radius, diagonal=pull)
+    start = warm_start(x0, everywhere)
+    solution = solve(A, pull * expected.ravel(), x0=start, rtol=rtol, callback=callback, image=colours)
     alpha = np.clip(solution.x, 0, 1).reshape(expected.shape)
     return (alpha, solution) if return_info else alpha
+
+
+def working_type(image: ArrayLike) -> type:
+    """Return the float type that an image is worked on in: its own if it is float32, which saves a copy."""
+    return np.float32 if getattr(image, "dtype", None) == np.float32 else np.float64

@@ -11,13 +11,15 @@ from .algebraic import smoothed_aggregation
 from .cg import PreconditionedCG, jacobi
 from .direct import Direct
 from .factor import Callback, Factor
+from .multigrid import Multigrid
 from .solution import Solution
+from .stencil import Stencil
 
-METHODS = ("auto", "algebraic", "cg", "direct")
+METHODS = ("auto", "multigrid", "algebraic", "cg", "direct")
 
-# Entries of A up to which it is factorised. On a full 300 x 300 grid with radius 1 (2.2 million) that takes 1.4 s
-# and 550 MB; fill grows faster than entries, time faster still.
-DIRECT_LIMIT = 2_500_000
+# Entries of A up to which it is factorised: about 40 k unknowns of a radius-1 Laplacian, where a factorisation and
+# the multigrid take the same 0.2 s. Fill grows faster than entries: a full grid of 2.2 million takes 550 MB.
+DIRECT_LIMIT = 1_000_000
 
 
 def factorise(A: Any, *, method: str = "auto", image: ArrayLike | None = None) -> Factor:
@@ -25,14 +27,16 @@ def factorise(A: Any, *, method: str = "auto", image: ArrayLike | None = None) -
 
     Parameters
     ----------
-    A : sparse array, (n, n)
+    A : sparse array, (n, n), or Stencil
         Symmetric positive definite: a Laplacian with known pixels eliminated, or one plus a positive diagonal.
-    method : {"auto", "algebraic", "cg", "direct"}
-        ``algebraic``: conjugate gradients with smoothed-aggregation multigrid; ``cg``: with the diagonal;
-        ``direct``: a sparse LU factorisation; ``auto``: direct for small systems, else algebraic.
+    method : {"auto", "multigrid", "algebraic", "cg", "direct"}
+        ``multigrid``: conjugate gradients with classmat's colour-affine multigrid, for Laplacians of radius 1;
+        ``algebraic``: with smoothed aggregation, for any; ``cg``: with the diagonal; ``direct``: a sparse LU
+        factorisation; ``auto``: direct for small systems, else multigrid where it can, else algebraic.
     image : array_like, optional
-        The colours of the unknowns, (n, c), or the image itself, (h, w, c) or (h, w), when every pixel is
-        unknown. Matting Laplacians are solved in far fewer iterations with it.
+        The image, (h, w, c) or (h, w), when every pixel is unknown, which ``multigrid`` needs; or the colours of
+        the unknowns, (n, c). Matting Laplacians are solved in far fewer iterations with it. With a Stencil:
+        always the image.
 
     Returns
     -------
@@ -52,15 +56,41 @@ def factorise(A: Any, *, method: str = "auto", image: ArrayLike | None = None) -
     >>> factor.method, factor.solve(np.ones(50)).converged
     ('direct', True)
     """
-    matrix = _as_matrix(A)
     method = as_choice(method, METHODS, name="method")
+    if isinstance(A, Stencil):
+        return _factorise_stencil(A, method, image)
+    matrix = _as_matrix(A)
     colours = None if image is None else _as_colours(image, matrix.shape[0])
-    if method == "auto":
-        method = "direct" if matrix.nnz <= DIRECT_LIMIT else "algebraic"
-    if method == "direct":
+    if method == "direct" or (method == "auto" and matrix.nnz <= DIRECT_LIMIT):
         return Direct(matrix)
-    precondition = jacobi(matrix) if method == "cg" else smoothed_aggregation(matrix, colours)
-    return PreconditionedCG(matrix, precondition, method)
+    if method in ("auto", "multigrid"):
+        stencil = _as_stencil(matrix, image)
+        if stencil is not None:  # it holds float32, so it only preconditions the matrix that was given
+            precondition = Multigrid(stencil, np.asarray(image, np.float64)).precondition
+            return PreconditionedCG(matrix, precondition, "multigrid")
+        if method == "multigrid":
+            raise ValueError(
+                "A is no radius-1 Laplacian over all pixels of image; accepted for multigrid is such a one."
+            )
+        method = "algebraic"
+    if method == "cg":
+        return PreconditionedCG(matrix, jacobi(matrix), method)
+    return PreconditionedCG(matrix, smoothed_aggregation(matrix, colours), method)
+
+
+def _factorise_stencil(stencil: Stencil, method: str, image: ArrayLike | None) -> Factor:
+    if method in ("auto", "multigrid"):
+        return Multigrid(stencil, None if image is None else np.asarray(image))
+    colours = None if image is None else np.asarray(image)[stencil.layout.is_unknown]
+    return factorise(stencil.to_csr(), method=method, image=colours)
+
+
+def _as_stencil(A: csr_array, image: ArrayLike | None) -> Stencil | None:
+    """Return A as a stencil over all pixels of an image, None if it is not one."""
+    shape = np.shape(image)[:2] if image is not None else (0, 0)
+    if len(shape) != 2 or shape[0] * shape[1] != A.shape[0]:
+        return None
+    return Stencil.from_csr(A, np.ones(shape, bool))
 
 
 def solve(
@@ -69,7 +99,7 @@ def solve(
     *,
     method: str = "auto",
     x0: ArrayLike | None = None,
-    rtol: float | None = 1e-7,
+    rtol: float | None = None,
     atol: float = 0.0,
     maxiter: int = 2000,
     callback: Callback | None = None,
@@ -85,8 +115,10 @@ def solve(
         One or several right-hand sides.
     x0 : array_like, like b, optional
         Where to start: the matte of the frame before.
-    rtol, atol : float
-        Stop when ``|b - A x| <= max(rtol |b|, atol)``. A direct solve is as exact as rounding allows.
+    rtol, atol : float, optional
+        Stop when ``|b - A x| <= max(rtol |b|, atol)``. Without either, an rtol of 1e-7, except for a
+        Stencil: there it stops when the correction that the preconditioner would make is below 1e-6
+        everywhere, an estimate of the error of a matte. A direct solve is as exact as rounding allows.
     maxiter : int
         The largest number of iterations for one right-hand side.
     callback : callable, optional

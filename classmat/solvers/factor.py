@@ -24,6 +24,18 @@ class Stopping:
     maxiter: int
     callback: Callback | None
 
+    @classmethod
+    def checked(cls, rtol: Any, atol: Any, maxiter: Any, callback: Any) -> "Stopping":
+        """Return the rule that a user asks for, or raise TypeError or ValueError."""
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback is a {type(callback).__name__}; accepted is a function of two arguments.")
+        return cls(
+            None if rtol is None else as_number(rtol, name="rtol", low=0),
+            as_number(atol, name="atol", low=0),
+            as_count(maxiter, name="maxiter", low=1),
+            callback,
+        )
+
     def tolerance(self, b: Vector, default: float) -> float:
         """Return the norm that the residual must not exceed; `default` stands for an rtol of None."""
         rtol = default if self.rtol is None else self.rtol
@@ -77,14 +89,7 @@ class Factor(ABC):
         right, start = self._as_vectors(b, "b"), None if x0 is None else self._as_vectors(x0, "x0")
         if start is not None and start.shape != right.shape:
             raise ValueError(f"x0 has shape {start.shape}; accepted is the shape of b, {right.shape}.")
-        if callback is not None and not callable(callback):
-            raise TypeError(f"callback is a {type(callback).__name__}; accepted is a function of two arguments.")
-        stopping = Stopping(
-            None if rtol is None else as_number(rtol, name="rtol", low=0),
-            as_number(atol, name="atol", low=0),
-            as_count(maxiter, name="maxiter", low=1),
-            callback,
-        )
+        stopping = Stopping.checked(rtol, atol, maxiter, callback)
         columns = np.ascontiguousarray(right.reshape(self.size, -1).T)
         starts = [None] * len(columns) if start is None else np.ascontiguousarray(start.reshape(self.size, -1).T)
         answers = [self._solve_one(*pair, stopping) for pair in zip(columns, starts, strict=True)]

@@ -100,7 +100,7 @@ def test_as_a_process(files):
 def test_interrupt_leaves_nothing(files):
     code = """if True:
         import os, signal, classmat
-        def method(image, trimap, *, rtol=1e-7, callback):
+        def method(image, trimap, *, callback):
             callback(1, 0.5)
             os.kill(os.getpid(), signal.SIGINT)
         classmat.METHODS["closed-form"] = method
@@ -129,7 +129,7 @@ def test_a_reader_that_leaves_gets_no_traceback(files):
 
 
 def test_a_defect_shows_its_traceback(run, files, monkeypatch):
-    def broken(image, trimap, *, rtol=1e-7, callback):
+    def broken(image, trimap, *, callback):
         raise KeyError("a defect")
 
     monkeypatch.setitem(cm.METHODS, "closed-form", broken)
@@ -138,7 +138,7 @@ def test_a_defect_shows_its_traceback(run, files, monkeypatch):
 
 
 def test_no_memory_is_one_line(run, files, monkeypatch):
-    def greedy(image, trimap, *, rtol=1e-7, callback):
+    def greedy(image, trimap, *, callback):
         raise MemoryError("Unable to allocate 9 TiB")
 
     monkeypatch.setitem(cm.METHODS, "closed-form", greedy)
@@ -153,7 +153,7 @@ def test_traceback_on_request(run, files, monkeypatch):
 
 
 def test_warnings_are_one_line_each(run, files, monkeypatch):
-    def warn(image, trimap, *, rtol=1e-7, callback):
+    def warn(image, trimap, *, callback):
         warnings.warn("stopped at a residual\nof 1e-3.", cm.ConvergenceWarning, stacklevel=2)
         warnings.warn("for developers", DeprecationWarning, stacklevel=2)
         return cm.closed_form_matting(image, trimap)
@@ -183,7 +183,7 @@ def test_progress_shows_after_the_delay(terminal, monkeypatch):
     monkeypatch.setattr(_progress, "DELAY", 0.01)
     with _progress.Progress() as progress:
         progress.begin("cat.png")
-        callback = progress.solver(1e-8)
+        callback = progress.solver()
         callback(1, 1e-2)
         deadline = time.monotonic() + 10
         while "25%" not in terminal.getvalue() and time.monotonic() < deadline:
@@ -196,7 +196,7 @@ def test_progress_shows_after_the_delay(terminal, monkeypatch):
 def test_progress_of_a_quick_file_shows_nothing(terminal):
     with _progress.Progress() as progress:
         progress.begin("cat.png")
-        progress.solver(1e-8)(1, 1e-9)
+        progress.solver()(1, 1e-9)
         progress.end()
     assert terminal.getvalue() == ""
 
@@ -213,5 +213,5 @@ def test_progress_counts_files(terminal):
 def test_progress_takes_any_residual(terminal, residual):
     with _progress.Progress() as progress:
         progress.begin("cat.png")
-        progress.solver(1e-7)(1, residual)
-        assert 0 <= progress._bars.tasks[1].completed <= 7
+        progress.solver()(1, residual)
+        assert 0 <= progress._bars.tasks[1].completed <= 8

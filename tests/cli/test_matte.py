@@ -96,7 +96,7 @@ def test_hidden_files_are_not_pictures(run, folders):
 
 
 def test_warnings_in_a_folder_name_the_file(run, folders, monkeypatch):
-    def warn(image, trimap, *, rtol=1e-7, callback):
+    def warn(image, trimap, *, callback):
         warnings.warn("stopped early.", cm.ConvergenceWarning, stacklevel=2)
         return cm.closed_form_matting(image, trimap)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, diags_array
 from scipy.sparse.linalg import spsolve
 
 import classmat as cm
@@ -13,24 +13,57 @@ import classmat as cm
 SCENES = ("two_colours", "disc", "wedge", "checker", "hair", "portrait")
 
 
-def direct(image, trimap):
+def direct(image, trimap, radius=1):
     """Solve L_UU x = -L_UK x_K by a sparse factorisation of its own."""
-    L = csc_array(cm.closed_form_laplacian(image))
+    L = csc_array(cm.closed_form_laplacian(image, radius=radius))
     unknown = trimap.ravel() == 128
     alpha = (trimap.ravel() == 255).astype(float)
     alpha[unknown] = spsolve(L[unknown][:, unknown], -(L[unknown] @ alpha))
     return alpha.reshape(trimap.shape).clip(0, 1)
 
 
-@pytest.mark.parametrize(("method", "rtol"), [("direct", 1e-7), ("algebraic", 1e-9)])
+@pytest.fixture
+def few(monkeypatch):
+    """Take every system for a large one."""
+    monkeypatch.setattr("classmat.laplacians.closed_form.FEW", 0)
+
+
 @pytest.mark.parametrize("name", SCENES)
-def test_equals_a_direct_solve(name, method, rtol, monkeypatch):
-    if method == "algebraic":
-        monkeypatch.setattr("classmat.solvers.choose.DIRECT_LIMIT", 0)
+def test_equals_a_direct_solve(name):
+    scene = getattr(cm.gallery, name)(90, 120, seed=3)
+    alpha, info = cm.closed_form_matting(scene.image, scene.trimap, return_info=True)
+    assert info.method == "direct"
+    assert np.abs(alpha - direct(scene.image, scene.trimap)).max() < 1e-5
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(("rtol", "error"), [(1e-10, 1e-5), (None, 1e-4)])
+@pytest.mark.parametrize("name", SCENES)
+def test_multigrid_equals_a_direct_solve(name, rtol, error):
     scene = getattr(cm.gallery, name)(90, 120, seed=3)
     alpha, info = cm.closed_form_matting(scene.image, scene.trimap, rtol=rtol, return_info=True)
-    assert info.method == method
-    assert np.abs(alpha - direct(scene.image, scene.trimap)).max() < 1e-5
+    assert info.method == "multigrid"
+    assert info.converged
+    assert np.abs(alpha - direct(scene.image, scene.trimap)).max() < error
+
+
+def test_a_large_system_takes_the_multigrid_by_itself():
+    """The default, with nothing patched, on more unknown pixels than are ever factorised."""
+    scene = cm.gallery.portrait(400, 300, seed=3)
+    trimap = np.where(scene.trimap == 128, 128, np.where(np.arange(300) % 20 < 12, 128, scene.trimap)).astype(
+        np.uint8
+    )
+    alpha, info = cm.closed_form_matting(scene.image, trimap, return_info=True)
+    assert info.method == "multigrid"
+    assert np.abs(alpha - direct(scene.image, trimap)).max() < 1e-4
+
+
+def test_other_radii_take_the_algebraic_multigrid(monkeypatch):
+    monkeypatch.setattr("classmat.solvers.choose.DIRECT_LIMIT", 0)
+    scene = cm.gallery.hair(40, 50)
+    alpha, info = cm.closed_form_matting(scene.image, scene.trimap, radius=2, rtol=1e-10, return_info=True)
+    assert info.method == "algebraic"
+    assert np.abs(alpha - direct(scene.image, scene.trimap, radius=2)).max() < 1e-5
 
 
 @pytest.mark.parametrize("name", ["disc", "wedge"])
@@ -41,6 +74,13 @@ def test_finds_the_exact_matte_where_the_model_holds(name):
     alpha = scene.alpha[:, :, None].astype(float)
     matte = cm.closed_form_matting(alpha * foreground + (1 - alpha) * background, scene.trimap, eps=1e-9)
     assert np.abs(matte - scene.alpha).max() < 1e-3
+
+
+@pytest.mark.parametrize("bad", [{"x0": "abc"}, {"rtol": np.nan}, {"eps": 0}, {"radius": 0}, {"callback": 3}])
+def test_bad_options_are_found_even_where_nothing_is_to_be_solved(bad):
+    trimap = np.array([[0, 255]], np.uint8)
+    with pytest.raises((TypeError, ValueError), match=f"^{next(iter(bad))} is "):
+        cm.closed_form_matting(np.zeros((1, 2)), trimap, **bad)
 
 
 def test_known_pixels_are_kept_and_info_fits():
@@ -72,6 +112,17 @@ def test_radius(radius):
     assert np.abs(alpha - scene.alpha).mean() < 0.02
 
 
+@pytest.mark.usefixtures("few")
+def test_a_soft_prior_by_multigrid_equals_a_direct_solve():
+    scene = cm.gallery.hair(60, 80)
+    confidence = np.where(scene.trimap == 128, 1e-6, 1.0)
+    alpha, info = cm.matting_with_prior(scene.image, scene.alpha > 0.5, confidence, return_info=True)
+    assert info.method == "multigrid"
+    A = cm.closed_form_laplacian(scene.image) + diags_array(100 * confidence.ravel(), format="csr")
+    exact = spsolve(csc_array(A), 100 * confidence.ravel() * (scene.alpha > 0.5).ravel())
+    assert np.abs(alpha - exact.reshape(60, 80).clip(0, 1)).max() < 1e-4
+
+
 def test_no_unknown_pixels():
     trimap = np.zeros((5, 6), np.uint8)
     trimap[:, 3:] = 255
@@ -81,8 +132,8 @@ def test_no_unknown_pixels():
     assert info.iterations == 0
 
 
-def test_warm_start_and_callback(monkeypatch):
-    monkeypatch.setattr("classmat.solvers.choose.DIRECT_LIMIT", 0)
+@pytest.mark.usefixtures("few")
+def test_warm_start_and_callback():
     scene = cm.gallery.hair(60, 80)
     seen = []
     alpha, cold = cm.closed_form_matting(

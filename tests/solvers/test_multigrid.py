@@ -14,8 +14,7 @@ from scipy.sparse import csc_array
 from scipy.sparse.linalg import spsolve
 from skimage import data
 
-from classmat.solvers import ConvergenceWarning
-from classmat.solvers.multigrid import factorise
+from classmat.solvers import ConvergenceWarning, factorise
 from classmat.solvers.stencil import Stencil
 
 RNG = np.random.default_rng(3)
@@ -274,7 +273,7 @@ def test_concurrent_solves_of_one_factor():
 PROCESSES = """
 import multiprocessing, sys
 import numpy as np
-from classmat.solvers.multigrid import factorise
+from classmat.solvers import factorise
 from classmat.solvers.stencil import Stencil
 
 def solve(seed):

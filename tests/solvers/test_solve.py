@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, diags_array
 import classmat as cm
 from classmat.laplacians.closed_form import closed_form_laplacian
 
-METHODS = ("direct", "algebraic", "cg")
+METHODS = ("direct", "multigrid", "algebraic", "cg")
 
 
 def soft_system(h=24, w=30, seed=0, lam=1.0):
@@ -40,8 +40,8 @@ def test_a_factor_is_kept(method):
     factor = cm.factorise(A, method=method, image=image)
     assert (factor.method, factor.size) == (method, len(b))
     for right in (b, b**2, b):
-        kept = factor.solve(right, rtol=1e-9)
-        fresh = cm.solve(A, right, method=method, image=image, rtol=1e-9)
+        kept = factor.solve(right, rtol=1e-9, maxiter=5000)
+        fresh = cm.solve(A, right, method=method, image=image, rtol=1e-9, maxiter=5000)
         np.testing.assert_array_equal(kept.x, fresh.x)
 
 
@@ -104,7 +104,7 @@ def test_unreachable_tolerance_stops():
 
 def test_zero_right_hand_side():
     A, b, _ = soft_system(8, 8)
-    for method in METHODS:
+    for method in ("direct", "algebraic", "cg"):
         solution = cm.solve(A, 0 * b, method=method)
         assert solution.converged
         assert (solution.x == 0).all()
@@ -114,10 +114,22 @@ def test_auto_says_what_it_chose(monkeypatch):
     A, b, image = soft_system()
     assert cm.solve(A, b, image=image).method == "direct"
     monkeypatch.setattr("classmat.solvers.choose.DIRECT_LIMIT", 100)
-    assert cm.solve(A, b, image=image).method == "algebraic"
+    assert cm.solve(A, b, image=image).method == "multigrid"
+    assert cm.solve(A, b, image=image.reshape(-1, 3)).method == "algebraic"
+    assert cm.solve(A, b).method == "algebraic"
 
 
-@given(n=st.integers(1, 30), seed=st.integers(0, 1000), method=st.sampled_from(METHODS))
+def test_multigrid_wants_a_laplacian_over_an_image():
+    A, b, image = soft_system()
+    for other in (None, image.reshape(-1, 3), image[:, :-1]):
+        with pytest.raises(ValueError, match=r"A is no radius-1 Laplacian|image has shape"):
+            cm.solve(A, b, method="multigrid", image=other)
+    wide = closed_form_laplacian(image, radius=2) + diags_array(np.ones(len(b)), format="csr")
+    with pytest.raises(ValueError, match="A is no radius-1 Laplacian"):
+        cm.solve(wide, b, method="multigrid", image=image)
+
+
+@given(n=st.integers(1, 30), seed=st.integers(0, 1000), method=st.sampled_from(("direct", "algebraic", "cg")))
 def test_random_positive_definite_systems(n, seed, method):
     rng = np.random.default_rng(seed)
     off = csr_array(np.triu(rng.random((n, n)) * (rng.random((n, n)) < 0.3), 1))
