@@ -3,7 +3,7 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _READ_WRITE_FOR_ALL = 0o666  # what open() asks for; the umask takes away from it
@@ -79,8 +79,42 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     ...
     FileNotFoundError: cannot write no/such/folder/a.bin: the folder no/such/folder does not exist.
     """
-    with atomic_path(path) as temporary, _named(path):
-        temporary.write_bytes(data)
+    write_files({path: data})
+
+
+def write_files(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
+    """Write several files, or none of them if one cannot be written.
+
+    All are written beside their targets before the first is renamed. Only a rename that fails after another
+    one succeeded, which needs the folder to change in between, leaves a part.
+
+    Parameters
+    ----------
+    contents : mapping
+        What to write, by path.
+
+    Raises
+    ------
+    OSError
+        As `atomic_path` does; also if the disk is full.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> write_files({Path(folder.name) / "a.bin": b"", Path(folder.name) / "missing" / "b.bin": b""})
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: cannot write ...b.bin: the folder ...missing does not exist.
+    >>> list(Path(folder.name).iterdir())
+    []
+    >>> folder.cleanup()
+    """
+    with contextlib.ExitStack() as stack:
+        temporaries = {path: stack.enter_context(atomic_path(path)) for path in contents}
+        for path, temporary in temporaries.items():
+            with _named(path):
+                temporary.write_bytes(contents[path])
 
 
 def _check_target(target: Path, path: str | os.PathLike[str]) -> bool:

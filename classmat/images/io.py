@@ -203,6 +203,17 @@ def write_image(path: PathLike, array: Any, *, bits: int = 8) -> None:
     ...
     ValueError: matte.gif has the extension '.gif'; accepted are .png, .tif, .tiff, .jpg, .jpeg, .webp.
     """
+    atomic.write_bytes(path, encode_image(path, array, bits=bits))
+
+
+def encode_image(path: PathLike, array: Any, *, bits: int = 8) -> bytes:
+    """Return the bytes that `write_image` writes, which has the same arguments; only the path's end is looked at.
+
+    Examples
+    --------
+    >>> encode_image("matte.png", np.zeros((2, 3)))[1:4]
+    b'PNG'
+    """
     extension = Path(_as_name(path)).suffix.lower()
     _require_format(os.fspath(path), extension, bits)
     levels = _as_levels(array, bits)
@@ -215,7 +226,7 @@ def write_image(path: PathLike, array: Any, *, bits: int = 8) -> None:
     data = _encode(levels, extension, os.fspath(path))
     if has_alpha and extension in (".tif", ".tiff"):
         data = container.mark_straight_alpha(data)
-    atomic.write_bytes(path, data)
+    return data
 
 
 def _require_format(name: str, extension: str, bits: int) -> None:

@@ -50,6 +50,10 @@ CASES = {
     "no background": ("matte photo.png no_background.png -o out.png", "no background pixels"),
     "no strokes": ("matte photo.png photo.png -o out.png --scribbles", "no foreground pixels"),
     "unwritable": ("matte photo.png trimap.png -o mask.png/out.png", "cannot create the folder mask.png"),
+    "second output unwritable": (
+        "matte photo.png trimap.png -o out.png --cutout " + 300 * "n" + ".png",
+        "File name too long",
+    ),
     "output is a folder": ("matte photo.png trimap.png -o folder", "--output folder is a folder"),
     "output format": ("matte photo.png trimap.png -o out.gif", "ends in '.gif'"),
     "over the image": ("matte photo.png trimap.png -o ./folder/../photo.png", "would overwrite an input"),
