@@ -5,6 +5,9 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
+
+AnyPath = TypeVar("AnyPath", bound=str | os.PathLike[str])
 
 _READ_WRITE_FOR_ALL = 0o666  # what open() asks for; the umask takes away from it
 
@@ -82,7 +85,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     write_files({path: data})
 
 
-def write_files(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
+def write_files(contents: Mapping[AnyPath, bytes]) -> None:
     """Write several files, or none of them if one cannot be written.
 
     All are written beside their targets before the first is renamed. Only a rename that fails after another
