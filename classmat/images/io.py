@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from . import atomic, container
 from .composite import split_rgba
-from .validate import as_alpha, as_count, as_image, as_trimap
+from .validate import as_alpha, as_count, as_image, as_trimap, outside_stacklevel
 
 PathLike = str | os.PathLike[str]
 
@@ -70,7 +70,8 @@ def read_image(path: PathLike) -> NDArray[np.float32]:
     """
     colour, alpha = _read_channels(path)
     if alpha is not None:
-        warnings.warn(f"{os.fspath(path)} has transparent pixels, which are ignored.", UserWarning, stacklevel=2)
+        message = f"{os.fspath(path)} has transparent pixels, which are ignored."
+        warnings.warn(message, UserWarning, stacklevel=outside_stacklevel())
     return _as_rgb(colour, path)
 
 

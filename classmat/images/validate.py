@@ -1,12 +1,13 @@
 """The only judge of what users hand in: every check of an array or a number is here.
 
-Each function returns the argument in the one form the package works with, or raises with one sentence that
+Arrays come back contiguous, aligned and writable: Numba compiles a kernel again for every other kind. Each function returns the argument in the one form the package works with, or raises with one sentence that
 names the argument, what was found and what is accepted. ``TypeError`` is for the wrong kind of thing,
 ``ValueError`` for the right kind with wrong contents.
 """
 
 import math
 import numbers
+import sys
 import warnings
 from typing import Any
 
@@ -19,6 +20,7 @@ BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 SLACK = 1e-3
 
 _ROUNDING = 1e-6  # float32 cannot hold 10 % and 90 % exactly; 16-bit levels are 15 times as far apart
+_LAYOUT = ("C_CONTIGUOUS", "ALIGNED", "WRITEABLE")
 _ACCEPTED_DTYPES = "bool, uint8, uint16 or float (values in [0, 1])"
 
 
@@ -54,7 +56,8 @@ def as_image(image: Any, *, name: str = "image", dtype: DTypeLike = np.float64) 
         raise ValueError(f"{name} has shape {array.shape}; accepted are (h, w, 3), (h, w) and (h, w, 4).")
     _require_pixels(array, name)
     if array.ndim == 3 and array.shape[2] in (2, 4):
-        warnings.warn(f"{name} has an alpha channel, which is ignored.", UserWarning, stacklevel=3)
+        message = f"{name} has an alpha channel, which is ignored."
+        warnings.warn(message, UserWarning, stacklevel=outside_stacklevel())
         array = array[:, :, :-1]
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
@@ -152,7 +155,7 @@ def as_plane(values: Any, *, name: str, low: float = -math.inf, high: float = ma
         raise TypeError(f"{name} has dtype {array.dtype}; accepted are real numbers.")
     _require_plane(array, name)
     with np.errstate(over="ignore"):  # a long double beyond float64 is told as infinite
-        array = np.ascontiguousarray(array, np.float64)
+        array = np.require(array, np.float64, _LAYOUT)
     _require_finite(array, name)
     if array.min() < low or array.max() > high:
         raise ValueError(
@@ -256,6 +259,18 @@ def as_choice(value: Any, choices: tuple[str, ...], *, name: str) -> str:
     return value
 
 
+def outside_stacklevel() -> int:
+    """Return the `stacklevel` with which a warning of the caller points to the first line outside of classmat.
+
+    However deep in the package it is found out, what a warning is about is what the user's line handed in.
+    """
+    package = __name__.partition(".")[0]
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def _told(value: Any) -> str:
     """Return a value as an error message quotes it: on one line, and not a whole array."""
     text = repr(value)
@@ -296,9 +311,9 @@ def _require_finite(array: NDArray[Any], name: str) -> None:
 def _to_unit_range(array: NDArray[Any], name: str, dtype: DTypeLike) -> NDArray[Any]:
     kind = array.dtype.newbyteorder("=")  # big-endian files give big-endian arrays
     if kind == np.bool_:
-        return np.ascontiguousarray(array, dtype)
+        return np.require(array, dtype, _LAYOUT)
     if kind in (np.uint8, np.uint16):
-        return np.ascontiguousarray(array, dtype) / np.dtype(dtype).type(np.iinfo(kind).max)
+        return np.divide(array, np.iinfo(kind).max, dtype=dtype, order="C")
     if kind.kind != "f":
         raise TypeError(f"{name} has dtype {kind}; accepted are {_ACCEPTED_DTYPES}.")
     _require_finite(array, name)
@@ -308,5 +323,5 @@ def _to_unit_range(array: NDArray[Any], name: str, dtype: DTypeLike) -> NDArray[
             f"{name} is float with values in [{low:g}, {high:g}]; accepted is [0, 1] "
             "(divide 8-bit values by 255, or pass them as uint8)."
         )
-    result = np.ascontiguousarray(array, dtype)
+    result = np.require(array, dtype, _LAYOUT)
     return np.clip(result, 0, 1) if low < 0 or high > 1 else result
