@@ -301,7 +301,7 @@ def _decode(data: bytes, name: str) -> NDArray[Any]:
     except container.Incomplete:
         raise OSError(f"cannot read {name}: the image is truncated or damaged.") from None
     except container.Unsupported as layout:
-        raise ValueError(f"cannot read {name}: TIFF with {layout}; convert it to PNG.") from None
+        raise ValueError(f"cannot read {name}: {layout}; convert it to PNG.") from None
     if found is None:
         raise OSError(f"cannot read {name}: it is not a PNG, JPEG, TIFF or WebP image.")
     array = None
@@ -309,7 +309,10 @@ def _decode(data: bytes, name: str) -> NDArray[Any]:
         array = cv2.imdecode(np.frombuffer(found.data, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None:
         raise OSError(f"cannot read {name}: the {found.format} image is truncated, damaged or too large.")
-    return _turn_upright(_swap_red_and_blue(array), found.orientation)
+    array = _swap_red_and_blue(array)
+    if found.transparent:
+        array = _with_transparency(array, found.transparent)
+    return _turn_upright(array, found.orientation)
 
 
 def _encode(levels: NDArray[Any], extension: str, name: str) -> bytes:
@@ -321,6 +324,14 @@ def _encode(levels: NDArray[Any], extension: str, name: str) -> bytes:
     if not is_done or data is None:
         raise ValueError(f"cannot write {name}: the codec refused an array of shape {levels.shape}.")
     return data.tobytes()
+
+
+def _with_transparency(array: NDArray[Any], levels: tuple[int, ...]) -> NDArray[Any]:
+    """Add the alpha channel that is zero where a picture has the levels that stand for transparency."""
+    colour = array if array.ndim == 3 else array[:, :, None]
+    is_clear = (colour == np.array(levels, array.dtype)).all(axis=2)
+    alpha = np.where(is_clear, 0, np.iinfo(array.dtype).max).astype(array.dtype)
+    return np.dstack([np.broadcast_to(colour, (*alpha.shape, 3)), alpha])
 
 
 def _swap_red_and_blue(array: NDArray[Any]) -> NDArray[Any]:

@@ -1,8 +1,10 @@
 """The only judge of what users hand in: every check of an array or a number is here.
 
-Arrays come back contiguous, aligned and writable: Numba compiles a kernel again for every other kind. Each function returns the argument in the one form the package works with, or raises with one sentence that
+Each function returns the argument in the one form the package works with, or raises with one sentence that
 names the argument, what was found and what is accepted. ``TypeError`` is for the wrong kind of thing,
 ``ValueError`` for the right kind with wrong contents.
+
+Arrays come back contiguous, aligned and writable: Numba would compile the kernels again for any other layout.
 """
 
 import math
@@ -20,7 +22,6 @@ BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 SLACK = 1e-3
 
 _ROUNDING = 1e-6  # float32 cannot hold 10 % and 90 % exactly; 16-bit levels are 15 times as far apart
-_LAYOUT = ("C_CONTIGUOUS", "ALIGNED", "WRITEABLE")
 _ACCEPTED_DTYPES = "bool, uint8, uint16 or float (values in [0, 1])"
 
 
@@ -155,7 +156,7 @@ def as_plane(values: Any, *, name: str, low: float = -math.inf, high: float = ma
         raise TypeError(f"{name} has dtype {array.dtype}; accepted are real numbers.")
     _require_plane(array, name)
     with np.errstate(over="ignore"):  # a long double beyond float64 is told as infinite
-        array = np.require(array, np.float64, _LAYOUT)
+        array = _laid_out(array, np.float64)
     _require_finite(array, name)
     if array.min() < low or array.max() > high:
         raise ValueError(
@@ -308,10 +309,14 @@ def _require_finite(array: NDArray[Any], name: str) -> None:
         raise ValueError(f"{name} has {bad} values that are NaN or infinite; all must be finite.")
 
 
+def _laid_out(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
+    return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE"])
+
+
 def _to_unit_range(array: NDArray[Any], name: str, dtype: DTypeLike) -> NDArray[Any]:
     kind = array.dtype.newbyteorder("=")  # big-endian files give big-endian arrays
     if kind == np.bool_:
-        return np.require(array, dtype, _LAYOUT)
+        return _laid_out(array, dtype)
     if kind in (np.uint8, np.uint16):
         return np.divide(array, np.iinfo(kind).max, dtype=dtype, order="C")
     if kind.kind != "f":
@@ -323,5 +328,5 @@ def _to_unit_range(array: NDArray[Any], name: str, dtype: DTypeLike) -> NDArray[
             f"{name} is float with values in [{low:g}, {high:g}]; accepted is [0, 1] "
             "(divide 8-bit values by 255, or pass them as uint8)."
         )
-    result = np.require(array, dtype, _LAYOUT)
+    result = _laid_out(array, dtype)
     return np.clip(result, 0, 1) if low < 0 or high > 1 else result
