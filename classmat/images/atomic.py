@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from .validate import told_path
+
 AnyPath = TypeVar("AnyPath", bound=str | os.PathLike[str])
 
 _READ_WRITE_FOR_ALL = 0o666  # what open() asks for; the umask takes away from it
@@ -123,15 +125,15 @@ def write_files(contents: Mapping[AnyPath, bytes]) -> None:
 def _check_target(target: Path, path: str | os.PathLike[str]) -> bool:
     """Raise if the target cannot be replaced; return whether it is something other than a file."""
     if target.is_dir():
-        raise IsADirectoryError(f"cannot write {os.fspath(path)}: it is a folder.")
+        raise IsADirectoryError(f"cannot write {told_path(path)}: it is a folder.")
     if not target.parent.is_dir():
         folder = Path(path).parent
         if target.parent.exists():
-            raise NotADirectoryError(f"cannot write {os.fspath(path)}: {folder} is not a folder.")
-        raise FileNotFoundError(f"cannot write {os.fspath(path)}: the folder {folder} does not exist.")
+            raise NotADirectoryError(f"cannot write {told_path(path)}: {told_path(folder)} is not a folder.")
+        raise FileNotFoundError(f"cannot write {told_path(path)}: the folder {told_path(folder)} does not exist.")
     exists = target.exists()
     if exists and not os.access(target, os.W_OK):  # a rename would not ask
-        raise PermissionError(f"cannot write {os.fspath(path)}: the file is write-protected.")
+        raise PermissionError(f"cannot write {told_path(path)}: the file is write-protected.")
     return exists and not target.is_file()
 
 
@@ -143,4 +145,4 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # already a sentence
             raise
-        raise type(error)(f"cannot write {os.fspath(path)}: {error.strerror}.") from None
+        raise type(error)(f"cannot write {told_path(path)}: {error.strerror}.") from None

@@ -9,6 +9,7 @@ Arrays come back contiguous, aligned and writable: Numba would compile the kerne
 
 import math
 import numbers
+import os
 import sys
 import warnings
 from typing import Any
@@ -165,6 +166,66 @@ def as_plane(values: Any, *, name: str, low: float = -math.inf, high: float = ma
     return array
 
 
+def as_points(points: Any, *, name: str) -> NDArray[np.float64]:
+    """Return polygons as a contiguous float64 array of points, (n, 2) or (k, n, 2), n at least 3.
+
+    Raises
+    ------
+    TypeError
+        If they are not numeric.
+    ValueError
+        If the shape is none of those, or a coordinate is not finite.
+
+    Examples
+    --------
+    >>> as_points([[0, 0], [1, 0], [0, 1]], name="points").shape
+    (3, 2)
+    """
+    array = _as_array(points, name)
+    if array.dtype.kind not in "uif":
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted are real numbers.")
+    if array.ndim not in (2, 3) or array.shape[-1] != 2 or array.shape[-2] < 3 or array.shape[0] == 0:
+        raise ValueError(f"{name} has shape {array.shape}; accepted are (n, 2) and (k, n, 2) with n at least 3.")
+    array = _laid_out(array, np.float64)
+    _require_finite(array, name)
+    return array
+
+
+def as_path(path: Any) -> str:
+    """Return a path as a string that names a file.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a string nor a path object.
+    ValueError
+        If it has a NUL character, which no file name can have.
+
+    Examples
+    --------
+    >>> as_path("photo.png")
+    'photo.png'
+    """
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(name, str):
+        raise TypeError(f"path is a {type(path).__name__}; accepted is a string or a path object.")
+    if "\0" in name:
+        raise ValueError(f"path is {told_path(name)!r}; accepted is a path without NUL characters.")
+    return name
+
+
+def told_path(path: str | os.PathLike[str]) -> str:
+    """Return a path as an error message quotes it: the middle of a very long one is left out.
+
+    Examples
+    --------
+    >>> told_path("photo.png"), len(told_path(1000 * "a"))
+    ('photo.png', 203)
+    """
+    name = os.fspath(path)
+    return name if len(name) <= 300 else f"{name[:100]}...{name[-100:]}"
+
+
 def require_same_size(first: NDArray[Any], second: NDArray[Any], *, names: tuple[str, str]) -> None:
     """Raise ValueError unless both arrays have the same height and width.
 
@@ -216,15 +277,15 @@ def as_number(
     return number
 
 
-def as_count(value: Any, *, name: str, low: int = 0) -> int:
-    """Return a whole number of at least `low` (a radius, a size, an iteration limit).
+def as_count(value: Any, *, name: str, low: int = 0, choices: tuple[int, ...] = ()) -> int:
+    """Return a whole number of at least `low` (a radius, a size, an iteration limit), or one of `choices`.
 
     Raises
     ------
     TypeError
         If it is not an integer.
     ValueError
-        If it is below `low`.
+        If it is below `low`, or there are choices and it is none of them.
 
     Examples
     --------
@@ -233,10 +294,11 @@ def as_count(value: Any, *, name: str, low: int = 0) -> int:
     ...
     ValueError: radius is -1; accepted is a whole number of at least 0.
     """
+    accepted = f"are {' and '.join(map(str, choices))}" if choices else f"is a whole number of at least {low}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} is {_told(value)}; accepted is a whole number of at least {low}.")
-    if value < low:
-        raise ValueError(f"{name} is {value}; accepted is a whole number of at least {low}.")
+        raise TypeError(f"{name} is {_told(value)}; accepted {accepted}.")
+    if value < low or (choices and value not in choices):
+        raise ValueError(f"{name} is {_told(value)}; accepted {accepted}.")
     return int(value)
 
 

@@ -4,6 +4,7 @@ Germer, Uelwer, Conrad, Harmeling: Fast Multi-Level Foreground Estimation (2020)
 where that lowers the error, see `estimate_foreground`.
 """
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,9 @@ def estimate_foreground(
     return _plain(F, shape), _plain(B, shape)
 
 
+_OPTIONS = tuple(inspect.signature(estimate_foreground).parameters)[2:]
+
+
 def cutout(image: ArrayLike, alpha: ArrayLike, **options: Any) -> NDArray[np.float32]:
     """Cut the subject out of a photo: its own colours, without those of the old background, and the matte.
 
@@ -130,6 +134,9 @@ def cutout(image: ArrayLike, alpha: ArrayLike, **options: Any) -> NDArray[np.flo
     >>> cutout([[[0.5, 0.25, 0.0]]], [[1.0]])
     array([[[0.5 , 0.25, 0.  , 1.  ]]], dtype=float32)
     """
+    unknown = [name for name in options if name not in _OPTIONS]
+    if unknown:
+        raise TypeError(f"cutout() has no option '{unknown[0]}'; accepted are {', '.join(map(repr, _OPTIONS))}.")
     foreground, _ = estimate_foreground(image, alpha, **options)
     result = np.empty((*foreground.shape[:2], 4), np.float32)
     result[..., :3] = foreground if foreground.ndim == 3 else foreground[..., None]

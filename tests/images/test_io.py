@@ -669,3 +669,22 @@ def test_importing_the_file_does_not_load_the_codec():
     code = "import classmat.images.io, sys; print('cv2' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+def test_a_path_that_no_file_can_have(tmp_path):
+    for call in (read_image, read_matte, lambda path: write_image(path, np.zeros((2, 3)))):
+        with pytest.raises(
+            ValueError, match=r"^path is 'a\\x00b\.png'; accepted is a path without NUL characters\.$"
+        ):
+            call("a\0b.png")
+        with pytest.raises(
+            OSError, match=r"^cannot (read|write) nnnn.*\.\.\..*\.png: File name too long\.$"
+        ) as error:
+            call(5000 * "n" + ".png")
+        assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("bits", ["16", 12, 16.0, True])
+def test_bits_are_8_or_16(tmp_path, bits):
+    with pytest.raises((TypeError, ValueError), match=r"^bits is .*; accepted are 8 and 16\.$"):
+        write_image(tmp_path / "a.png", np.zeros((2, 3)), bits=bits)

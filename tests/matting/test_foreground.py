@@ -251,6 +251,11 @@ def test_bad_input(function, image, alpha, options, error, words):
         function(image, alpha, **options)
 
 
+def test_cutout_names_its_options():
+    with pytest.raises(TypeError, match=r"^cutout\(\) has no option 'foo'; accepted are 'method', 'regulariz"):
+        cutout(*GOOD, foo=3)
+
+
 @pytest.mark.parametrize("options", [{"regularization": 1e-12}, {"regularization": 1e6}, {"gradient_weight": 1e6}])
 def test_extreme_weights_stay_finite(options):
     image, alpha = random_case(40, 41, 6)
