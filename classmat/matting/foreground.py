@@ -51,7 +51,7 @@ def estimate_foreground(
       between 0 and 1, a residual r is moved into the colours by the part ``max(0, 1 - 2 noise^2 / r^2)``.
       Without noise the equation holds to rounding. Where alpha is 1 the foreground is the image, and where it
       is 0 the background is;
-    * noise makes neighbours count for more: `gradient_weight` grows by the part 20 times its deviation, 0.4 at most.
+    * noise makes neighbours count for more: `gradient_weight` grows by the factor ``1 + min(20 noise, 0.4)``.
 
     Parameters
     ----------
