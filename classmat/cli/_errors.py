@@ -57,14 +57,19 @@ def one_line(error: BaseException) -> str:
     if _is_usage_error(error):
         text = error.format_message()  # type: ignore[attr-defined]
         context = getattr(error, "ctx", None)
-        text = f"{text.rstrip('.')}. Try '{context.command_path} --help'." if context else text
+        end = "" if text.endswith(("?", ".")) else "."
+        text = f"{text}{end} Try '{context.command_path} --help'." if context else text
     elif isinstance(error, OSError) and error.filename is not None:
         text = f"{error.filename}: {error.strerror}"
     elif isinstance(error, MemoryError):
         text = f"not enough memory: {error}"
     else:
         text = str(error) or type(error).__name__
-    return " ".join(text.split())
+    return " ".join(_shortened(word) for word in text.split())
+
+
+def _shortened(word: str) -> str:
+    return word if len(word) <= 300 else f"{word[:100]}...{word[-100:]}"  # a path, too long for any file
 
 
 @contextmanager

@@ -105,13 +105,14 @@ def read_scribbles(path: Path, image: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def write_all(pictures: dict[Path, tuple[NDArray[Any], int]]) -> None:
-    """Write pictures with so many bits, their folders first: the likeliest failure comes before any writing."""
-    import classmat as cm
+    """Write pictures with so many bits each, or none of them if one cannot be encoded or written."""
+    from ..images.atomic import write_files
+    from ..images.io import encode_image
 
-    for path in pictures:
+    contents = {path: encode_image(path, picture, bits=bits) for path, (picture, bits) in pictures.items()}
+    for path in contents:
         make_folder(path.parent)
-    for path, (picture, bits) in pictures.items():
-        cm.write_image(path, picture, bits=bits)
+    write_files(contents)
 
 
 def make_folder(folder: Path) -> None:

@@ -48,6 +48,8 @@ def run(
 
     sources = [Source("PRED", prediction, "alpha"), Source("TRUTH", truth, "alpha")]
     sources += [Source("--trimap", trimap, "trimap")] if trimap is not None else []
+    if prediction.exists() and truth.exists() and prediction.samefile(truth):
+        raise ValueError(f"PRED and TRUTH are both {prediction}; accepted are two, or each matte would be right.")
     plan = make_plan(sources, {})
     if json_file is not None:
         refuse_input("--json", json_file, plan)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ._files import Item, Source, make_plan
+from ._numbers import whole_number
 
 if TYPE_CHECKING:
     from ._progress import Progress
@@ -52,7 +53,9 @@ def run(
     scribbles: Annotated[
         bool, typer.Option("--scribbles", help="TRIMAP is the photo with white and black strokes painted on.")
     ] = False,
-    bits: Annotated[int, typer.Option(metavar="8|16", help="Bits per pixel of the matte.")] = 8,
+    bits: Annotated[
+        int, typer.Option(parser=whole_number, metavar="8|16", help="Bits per pixel of the matte.")
+    ] = 8,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave alone what has all its results already.")
     ] = False,

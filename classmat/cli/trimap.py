@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ._files import Item, Source, make_plan
+from ._numbers import number
 
 if TYPE_CHECKING:
     from ._progress import Progress
@@ -31,6 +32,7 @@ def run(
     erode: Annotated[
         float | None,
         typer.Option(
+            parser=number,
             metavar="N",
             help="Pixels inside the mask's edge that become unknown.",
             show_default="1 % of the longest side",
@@ -39,6 +41,7 @@ def run(
     dilate: Annotated[
         float | None,
         typer.Option(
+            parser=number,
             metavar="N",
             help="Pixels outside the mask's edge that become unknown.",
             show_default="2 % of the longest side",

@@ -3,8 +3,13 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
+
+from .validate import told_path
+
+AnyPath = TypeVar("AnyPath", bound=str | os.PathLike[str])
 
 _READ_WRITE_FOR_ALL = 0o666  # what open() asks for; the umask takes away from it
 
@@ -79,22 +84,56 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     ...
     FileNotFoundError: cannot write no/such/folder/a.bin: the folder no/such/folder does not exist.
     """
-    with atomic_path(path) as temporary, _named(path):
-        temporary.write_bytes(data)
+    write_files({path: data})
+
+
+def write_files(contents: Mapping[AnyPath, bytes]) -> None:
+    """Write several files, or none of them if one cannot be written.
+
+    All are written beside their targets before the first is renamed. Only a rename that fails after another
+    one succeeded, which needs the folder to change in between, leaves a part.
+
+    Parameters
+    ----------
+    contents : mapping
+        What to write, by path.
+
+    Raises
+    ------
+    OSError
+        As `atomic_path` does; also if the disk is full.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> write_files({Path(folder.name) / "a.bin": b"", Path(folder.name) / "missing" / "b.bin": b""})
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: cannot write ...b.bin: the folder ...missing does not exist.
+    >>> list(Path(folder.name).iterdir())
+    []
+    >>> folder.cleanup()
+    """
+    with contextlib.ExitStack() as stack:
+        temporaries = {path: stack.enter_context(atomic_path(path)) for path in contents}
+        for path, temporary in temporaries.items():
+            with _named(path):
+                temporary.write_bytes(contents[path])
 
 
 def _check_target(target: Path, path: str | os.PathLike[str]) -> bool:
     """Raise if the target cannot be replaced; return whether it is something other than a file."""
     if target.is_dir():
-        raise IsADirectoryError(f"cannot write {os.fspath(path)}: it is a folder.")
+        raise IsADirectoryError(f"cannot write {told_path(path)}: it is a folder.")
     if not target.parent.is_dir():
         folder = Path(path).parent
         if target.parent.exists():
-            raise NotADirectoryError(f"cannot write {os.fspath(path)}: {folder} is not a folder.")
-        raise FileNotFoundError(f"cannot write {os.fspath(path)}: the folder {folder} does not exist.")
+            raise NotADirectoryError(f"cannot write {told_path(path)}: {told_path(folder)} is not a folder.")
+        raise FileNotFoundError(f"cannot write {told_path(path)}: the folder {told_path(folder)} does not exist.")
     exists = target.exists()
     if exists and not os.access(target, os.W_OK):  # a rename would not ask
-        raise PermissionError(f"cannot write {os.fspath(path)}: the file is write-protected.")
+        raise PermissionError(f"cannot write {told_path(path)}: the file is write-protected.")
     return exists and not target.is_file()
 
 
@@ -106,4 +145,4 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # already a sentence
             raise
-        raise type(error)(f"cannot write {os.fspath(path)}: {error.strerror}.") from None
+        raise type(error)(f"cannot write {told_path(path)}: {error.strerror}.") from None

@@ -33,8 +33,7 @@ def srgb_to_linear(values: Any) -> NDArray[Any]:
     >>> srgb_to_linear([0.0, 0.5, 1.0]).round(4)
     array([0.   , 0.214, 1.   ])
     """
-    c = _as_values(values)
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return decode(_as_values(values))
 
 
 def linear_to_srgb(values: Any) -> NDArray[Any]:
@@ -47,9 +46,36 @@ def linear_to_srgb(values: Any) -> NDArray[Any]:
     >>> linear_to_srgb([0.0, 0.5, 1.0]).round(4)
     array([0.    , 0.7354, 1.    ])
     """
-    y = _as_values(values)
-    root = y ** (1 / 2.4)
-    return np.where(y <= 0.0031308, 12.92 * y, root + 0.055 * (root - 1))  # 1 stays exactly 1
+    return encode(_as_values(values))
+
+
+def decode(c: NDArray[Any]) -> NDArray[Any]:
+    """Do what `srgb_to_linear` does, for a float array that is known to be in [0, 1].
+
+    Examples
+    --------
+    >>> decode(np.ones((1, 2), np.float32))
+    array([[1., 1.]], dtype=float32)
+    """
+    light = np.add(c, 0.055, out=np.empty_like(c))  # `out` also keeps what has no dimension as precise as it is
+    light /= 1.055
+    light **= 2.4
+    return np.divide(c, 12.92, out=light, where=c <= 0.04045)
+
+
+def encode(y: NDArray[Any]) -> NDArray[Any]:
+    """Do what `linear_to_srgb` does, for a float array that is known to be in [0, 1].
+
+    Examples
+    --------
+    >>> encode(np.zeros((1, 2), np.float32))
+    array([[0., 0.]], dtype=float32)
+    """
+    root = np.power(y, 1 / 2.4, out=np.empty_like(y))
+    values = np.subtract(root, 1, out=np.empty_like(y))
+    values *= 0.055
+    values += root  # 1 stays exactly 1
+    return np.multiply(y, 12.92, out=values, where=y <= 0.0031308)
 
 
 def _as_values(values: Any) -> NDArray[Any]:

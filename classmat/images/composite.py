@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .colour import linear_to_srgb, srgb_to_linear
+from .colour import decode, encode
 from .validate import as_alpha, as_count, as_image, as_number, require_same_size
 
 _LIGHT, _DARK = 0.9, 0.7
+_STRIP = 1 << 16  # pixels that are blended at a time: temporary arrays stay small
 
 
 def composite(foreground: Any, alpha: Any, background: Any, *, linear: bool = False) -> NDArray[Any]:
@@ -29,7 +30,7 @@ def composite(foreground: Any, alpha: Any, background: Any, *, linear: bool = Fa
     Returns
     -------
     (h, w, 3), or (h, w) if foreground and background are grey
-        In [0, 1]; float32 if foreground and alpha are, else float64.
+        In [0, 1]; float32 if foreground and alpha are arrays of float32 or of 8- or 16-bit numbers, else float64.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def composite(foreground: Any, alpha: Any, background: Any, *, linear: bool = Fa
     array([[[1.  , 1.  , 1.  ],
             [0.25, 0.25, 0.55]]])
     """
-    dtype = np.float32 if _are_float32(foreground, alpha) else np.float64
+    dtype = np.float32 if _fits_float32(foreground) and _fits_float32(alpha) else np.float64
     front = as_image(foreground, name="foreground", dtype=dtype)
     weight = as_alpha(alpha, name="alpha", dtype=dtype)
     require_same_size(front, weight, names=("foreground", "alpha"))
@@ -51,9 +52,21 @@ def composite(foreground: Any, alpha: Any, background: Any, *, linear: bool = Fa
         front, back = _with_channels(front), _with_channels(back)
     if front.ndim == 3:
         weight = weight[:, :, None]
-    if linear:
-        return linear_to_srgb(weight * srgb_to_linear(front) + (1 - weight) * srgb_to_linear(back))
+    blend = _blend_light if linear else _blend
+    result = np.empty(front.shape, dtype)
+    rows = max(1, _STRIP // front.shape[1])
+    for top in range(0, len(result), rows):
+        strip = np.s_[top : top + rows]
+        result[strip] = blend(front[strip], weight[strip], back[strip])
+    return result
+
+
+def _blend(front: NDArray[Any], weight: NDArray[Any], back: NDArray[Any]) -> NDArray[Any]:
     return weight * front + (1 - weight) * back
+
+
+def _blend_light(front: NDArray[Any], weight: NDArray[Any], back: NDArray[Any]) -> NDArray[Any]:
+    return encode(np.clip(_blend(decode(front), weight, decode(back)), 0, 1))
 
 
 def to_rgba(foreground: Any, alpha: Any) -> NDArray[np.float32]:
@@ -153,23 +166,32 @@ def checkerboard(height: int, width: int, *, square: int = 16) -> NDArray[np.flo
     y = np.arange(as_count(height, name="height", low=1)) // side
     x = np.arange(as_count(width, name="width", low=1)) // side
     is_dark = (y[:, None] + x[None, :]) % 2 == 1
-    return _with_channels(np.where(is_dark, np.float32(_DARK), np.float32(_LIGHT)))
+    return _with_channels(np.where(is_dark, np.float32(_DARK), np.float32(_LIGHT))).copy()
 
 
 def _as_background(background: Any, front: NDArray[Any], dtype: type) -> NDArray[Any]:
-    if np.ndim(background) == 1:
+    if _is_colour(background):
         if len(background) != 3:
             raise ValueError(f"background has {len(background)} numbers; accepted are an image or three numbers.")
-        red, green, blue = (as_number(value, name="background", low=0, high=1) for value in background)
-        return np.full((*front.shape[:2], 3), (red, green, blue), dtype)
+        colour = [as_number(value, name="background", low=0, high=1) for value in background]
+        return np.broadcast_to(np.array(colour, dtype), (*front.shape[:2], 3))
     back = as_image(background, name="background", dtype=dtype)
     require_same_size(front, back, names=("foreground", "background"))
     return back
 
 
+def _is_colour(background: Any) -> bool:
+    try:
+        return np.ndim(background) == 1
+    except ValueError:  # ragged; as_image says so
+        return False
+
+
 def _with_channels(values: NDArray[Any]) -> NDArray[Any]:
-    return np.repeat(values[:, :, None], 3, axis=2) if values.ndim == 2 else values
+    """Return a view of a grey picture as one in colour; a colour picture as it is."""
+    return np.broadcast_to(values[:, :, None], (*values.shape, 3)) if values.ndim == 2 else values
 
 
-def _are_float32(*arrays: Any) -> bool:
-    return all(getattr(array, "dtype", None) == np.float32 for array in arrays)
+def _fits_float32(array: Any) -> bool:
+    dtype = getattr(array, "dtype", np.float64)
+    return dtype in (np.float32, np.float16, np.uint8, np.uint16, np.bool_)

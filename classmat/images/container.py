@@ -14,6 +14,7 @@ import zlib
 from typing import NamedTuple
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_SAMPLES = {0: 1, 2: 3}  # of the colour types grey and RGB
 _PNG_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 # A marker: 0xff and a code that is neither a stuffed zero, a fill byte nor a restart within a scan.
 _JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
@@ -29,6 +30,7 @@ class Container(NamedTuple):
     format: str
     data: bytes  # what the codec shall decode
     orientation: int  # of EXIF, 1 to 8: how the decoded rows are to be turned
+    transparent: tuple[int, ...] = ()  # the grey or RGB levels that stand for transparency, when decoded
 
 
 class Incomplete(Exception):
@@ -85,6 +87,8 @@ def _walk_png(data: bytes) -> Container:
     view = memoryview(data)
     kept: list[bytes | memoryview] = [_PNG_SIGNATURE]
     orientation, at, kind = 1, len(_PNG_SIGNATURE), b""
+    transparent: tuple[int, ...] = ()
+    bits, colour_type = struct.unpack_from("BB", data, at + 16)
     while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
@@ -93,11 +97,24 @@ def _walk_png(data: bytes) -> Container:
         if kind in _PNG_PIXEL_CHUNKS:
             if zlib.crc32(view[at + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
                 raise Incomplete
-            kept.append(view[at:end])
+            if kind == b"tRNS" and colour_type in _PNG_SAMPLES:
+                transparent = _png_transparent(data[at + 8 : end - 4], bits, _PNG_SAMPLES[colour_type])
+            else:
+                kept.append(view[at:end])
         elif kind == b"eXIf":
             orientation = _exif_orientation(data[at + 8 : end - 4])
         at = end
-    return Container("PNG", b"".join(kept), orientation)
+    return Container("PNG", b"".join(kept), orientation, transparent)
+
+
+def _png_transparent(contents: bytes, bits: int, samples: int) -> tuple[int, ...]:
+    """Return the one transparent colour of a grey or RGB picture, which the codec forgets.
+
+    The codec scales fewer than 8 bits to 8.
+    """
+    top = 2**bits - 1
+    levels = (value & top for value in struct.unpack_from(f">{samples}H", contents))
+    return tuple(level * 255 // top if bits < 8 else level for level in levels)
 
 
 def _walk_jpeg(data: bytes) -> Container:
@@ -143,13 +160,13 @@ def _walk_tiff(data: bytes) -> Container:
         tags[tag][0] if tag in tags else 1 for tag in (_SAMPLES, _BITS, _SAMPLE_FORMAT, _PHOTOMETRIC, _PLANAR)
     )
     if sample_format != _FLOAT and (sample_format != _UNSIGNED or bits not in (1, 2, 4, 8, 16)):
-        raise Unsupported(f"{bits}-bit numbers" + (" with sign" if sample_format == 2 else ""))
+        raise Unsupported(f"TIFF with {bits}-bit numbers" + (" with sign" if sample_format == 2 else ""))
     if samples not in (1, 3, 4):
-        raise Unsupported(f"{samples} channels")
+        raise Unsupported(f"TIFF with {samples} channels")
     if bits > 8 and photometric not in (1, 2):
-        raise Unsupported(f"{bits} bits with colours other than black-is-zero or RGB")
+        raise Unsupported(f"TIFF with {bits} bits with colours other than black-is-zero or RGB")
     if bits > 8 and samples > 1 and planar != 1:
-        raise Unsupported(f"{bits} bits in separate colour planes")
+        raise Unsupported(f"TIFF with {bits} bits in separate colour planes")
     patched = bytearray(data)
     for tag in (_ORIENTATION, _EXTRA_SAMPLES):
         if tag in tags:

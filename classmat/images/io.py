@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from . import atomic, container
 from .composite import split_rgba
-from .validate import as_alpha, as_count, as_image, as_trimap
+from .validate import as_alpha, as_count, as_image, as_path, as_trimap, outside_stacklevel, told_path
 
 PathLike = str | os.PathLike[str]
 
@@ -70,7 +70,8 @@ def read_image(path: PathLike) -> NDArray[np.float32]:
     """
     colour, alpha = _read_channels(path)
     if alpha is not None:
-        warnings.warn(f"{os.fspath(path)} has transparent pixels, which are ignored.", UserWarning, stacklevel=2)
+        message = f"{told_path(path)} has transparent pixels, which are ignored."
+        warnings.warn(message, UserWarning, stacklevel=outside_stacklevel())
     return _as_rgb(colour, path)
 
 
@@ -92,7 +93,7 @@ def read_rgba(path: PathLike) -> NDArray[np.float32]:
     rgb = _as_rgb(colour, path)
     opacity = np.ones(rgb.shape[:2], np.float32)
     if alpha is not None:
-        opacity = as_alpha(alpha, name=os.fspath(path), dtype=np.float32)
+        opacity = as_alpha(alpha, name=told_path(path), dtype=np.float32)
     return np.dstack([rgb, opacity])
 
 
@@ -130,7 +131,7 @@ def read_matte(path: PathLike) -> NDArray[np.float32]:
     """
     colour, alpha = _read_channels(path)
     if alpha is not None:
-        return as_alpha(alpha, name=os.fspath(path), dtype=np.float32)
+        return as_alpha(alpha, name=told_path(path), dtype=np.float32)
     return _as_grey(colour, path, "matte")
 
 
@@ -167,9 +168,9 @@ def read_trimap(path: PathLike) -> NDArray[np.uint8]:
     colour, alpha = _read_channels(path)
     if alpha is not None:
         raise ValueError(
-            f"{os.fspath(path)} has transparent pixels; accepted for a trimap is an opaque grey picture."
+            f"{told_path(path)} has transparent pixels; accepted for a trimap is an opaque grey picture."
         )
-    return as_trimap(_as_grey(colour, path, "trimap"), name=os.fspath(path), both=False)
+    return as_trimap(_as_grey(colour, path, "trimap"), name=told_path(path), both=False)
 
 
 def write_image(path: PathLike, array: Any, *, bits: int = 8) -> None:
@@ -203,8 +204,19 @@ def write_image(path: PathLike, array: Any, *, bits: int = 8) -> None:
     ...
     ValueError: matte.gif has the extension '.gif'; accepted are .png, .tif, .tiff, .jpg, .jpeg, .webp.
     """
-    extension = Path(_as_name(path)).suffix.lower()
-    _require_format(os.fspath(path), extension, bits)
+    atomic.write_bytes(path, encode_image(path, array, bits=bits))
+
+
+def encode_image(path: PathLike, array: Any, *, bits: int = 8) -> bytes:
+    """Return the bytes that `write_image` writes, which has the same arguments; only the path's end is looked at.
+
+    Examples
+    --------
+    >>> encode_image("matte.png", np.zeros((2, 3)))[1:4]
+    b'PNG'
+    """
+    extension = Path(as_path(path)).suffix.lower()
+    _require_format(told_path(path), extension, bits)
     levels = _as_levels(array, bits)
     has_alpha = levels.ndim == 3 and levels.shape[2] == 4
     if has_alpha and extension in (".jpg", ".jpeg"):
@@ -212,18 +224,16 @@ def write_image(path: PathLike, array: Any, *, bits: int = 8) -> None:
     longest = _LONGEST_SIDE.get(extension, max(levels.shape))
     if max(levels.shape) > longest:
         raise ValueError(f"array has shape {levels.shape}; {extension} holds at most {longest} pixels a side.")
-    data = _encode(levels, extension, os.fspath(path))
+    data = _encode(levels, extension, told_path(path))
     if has_alpha and extension in (".tif", ".tiff"):
         data = container.mark_straight_alpha(data)
-    atomic.write_bytes(path, data)
+    return data
 
 
 def _require_format(name: str, extension: str, bits: int) -> None:
     if extension not in _DEPTHS:
         raise ValueError(f"{name} has the extension {extension!r}; accepted are {', '.join(_DEPTHS)}.")
-    if as_count(bits, name="bits") not in (8, 16):
-        raise ValueError(f"bits is {bits}; accepted are 8 and 16.")
-    if bits not in _DEPTHS[extension]:
+    if as_count(bits, name="bits", choices=(8, 16)) not in _DEPTHS[extension]:
         raise ValueError(f"bits is {bits}, but {extension} holds 8 bits only; use .png or .tif.")
 
 
@@ -239,22 +249,22 @@ def _as_levels(array: Any, bits: int) -> NDArray[Any]:
 
 
 def _as_rgb(colour: NDArray[Any], path: PathLike) -> NDArray[np.float32]:
-    values = as_image(colour, name=os.fspath(path), dtype=np.float32)
+    values = as_image(colour, name=told_path(path), dtype=np.float32)
     return np.repeat(values[:, :, None], 3, axis=2) if values.ndim == 2 else values
 
 
 def _as_grey(colour: NDArray[Any], path: PathLike, word: str) -> NDArray[np.float32]:
-    values = as_image(colour, name=os.fspath(path), dtype=np.float32)
+    values = as_image(colour, name=told_path(path), dtype=np.float32)
     if values.ndim == 2:
         return values
     if np.ptp(values, axis=2).max() > _GREY_TOLERANCE:
-        raise ValueError(f"{os.fspath(path)} is in colour; accepted for a {word} is a grey picture.")
+        raise ValueError(f"{told_path(path)} is in colour; accepted for a {word} is a grey picture.")
     return np.ascontiguousarray(values[:, :, 1])
 
 
 def _read_channels(path: PathLike) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Return the upright colour channels (RGB or grey), and alpha if any pixel is transparent."""
-    array = _decode(_read_bytes(path), os.fspath(path))
+    array = _decode(_read_bytes(path), told_path(path))
     if array.ndim == 2 or array.shape[2] == 3:
         return array, None
     colour, alpha = array[:, :, :3], array[:, :, 3]
@@ -262,14 +272,8 @@ def _read_channels(path: PathLike) -> tuple[NDArray[Any], NDArray[Any] | None]:
     return colour, None if (alpha == full).all() else alpha
 
 
-def _as_name(path: PathLike) -> str:
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path is a {type(path).__name__}; accepted is a string or a path object.")
-    return os.fspath(path)
-
-
 def _read_bytes(path: PathLike) -> bytes:
-    name = _as_name(path)
+    name = told_path(as_path(path))
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
@@ -289,7 +293,7 @@ def _decode(data: bytes, name: str) -> NDArray[Any]:
     except container.Incomplete:
         raise OSError(f"cannot read {name}: the image is truncated or damaged.") from None
     except container.Unsupported as layout:
-        raise ValueError(f"cannot read {name}: TIFF with {layout}; convert it to PNG.") from None
+        raise ValueError(f"cannot read {name}: {layout}; convert it to PNG.") from None
     if found is None:
         raise OSError(f"cannot read {name}: it is not a PNG, JPEG, TIFF or WebP image.")
     array = None
@@ -297,7 +301,10 @@ def _decode(data: bytes, name: str) -> NDArray[Any]:
         array = cv2.imdecode(np.frombuffer(found.data, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None:
         raise OSError(f"cannot read {name}: the {found.format} image is truncated, damaged or too large.")
-    return _turn_upright(_swap_red_and_blue(array), found.orientation)
+    array = _swap_red_and_blue(array)
+    if found.transparent:
+        array = _with_transparency(array, found.transparent)
+    return _turn_upright(array, found.orientation)
 
 
 def _encode(levels: NDArray[Any], extension: str, name: str) -> bytes:
@@ -309,6 +316,14 @@ def _encode(levels: NDArray[Any], extension: str, name: str) -> bytes:
     if not is_done or data is None:
         raise ValueError(f"cannot write {name}: the codec refused an array of shape {levels.shape}.")
     return data.tobytes()
+
+
+def _with_transparency(array: NDArray[Any], levels: tuple[int, ...]) -> NDArray[Any]:
+    """Add the alpha channel that is zero where a picture has the levels that stand for transparency."""
+    colour = array if array.ndim == 3 else array[:, :, None]
+    is_clear = (colour == np.array(levels, array.dtype)).all(axis=2)
+    alpha = np.where(is_clear, 0, np.iinfo(array.dtype).max).astype(array.dtype)
+    return np.dstack([np.broadcast_to(colour, (*alpha.shape, 3)), alpha])
 
 
 def _swap_red_and_blue(array: NDArray[Any]) -> NDArray[Any]:

@@ -3,10 +3,14 @@
 Each function returns the argument in the one form the package works with, or raises with one sentence that
 names the argument, what was found and what is accepted. ``TypeError`` is for the wrong kind of thing,
 ``ValueError`` for the right kind with wrong contents.
+
+Arrays come back contiguous, aligned and writable: Numba would compile the kernels again for any other layout.
 """
 
 import math
 import numbers
+import os
+import sys
 import warnings
 from typing import Any
 
@@ -54,7 +58,8 @@ def as_image(image: Any, *, name: str = "image", dtype: DTypeLike = np.float64) 
         raise ValueError(f"{name} has shape {array.shape}; accepted are (h, w, 3), (h, w) and (h, w, 4).")
     _require_pixels(array, name)
     if array.ndim == 3 and array.shape[2] in (2, 4):
-        warnings.warn(f"{name} has an alpha channel, which is ignored.", UserWarning, stacklevel=3)
+        message = f"{name} has an alpha channel, which is ignored."
+        warnings.warn(message, UserWarning, stacklevel=outside_stacklevel())
         array = array[:, :, :-1]
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
@@ -152,13 +157,73 @@ def as_plane(values: Any, *, name: str, low: float = -math.inf, high: float = ma
         raise TypeError(f"{name} has dtype {array.dtype}; accepted are real numbers.")
     _require_plane(array, name)
     with np.errstate(over="ignore"):  # a long double beyond float64 is told as infinite
-        array = np.ascontiguousarray(array, np.float64)
+        array = _laid_out(array, np.float64)
     _require_finite(array, name)
     if array.min() < low or array.max() > high:
         raise ValueError(
             f"{name} has values in [{array.min():g}, {array.max():g}]; accepted are {low:g} to {high:g}."
         )
     return array
+
+
+def as_points(points: Any, *, name: str) -> NDArray[np.float64]:
+    """Return polygons as a contiguous float64 array of points, (n, 2) or (k, n, 2), n at least 3.
+
+    Raises
+    ------
+    TypeError
+        If they are not numeric.
+    ValueError
+        If the shape is none of those, or a coordinate is not finite.
+
+    Examples
+    --------
+    >>> as_points([[0, 0], [1, 0], [0, 1]], name="points").shape
+    (3, 2)
+    """
+    array = _as_array(points, name)
+    if array.dtype.kind not in "uif":
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted are real numbers.")
+    if array.ndim not in (2, 3) or array.shape[-1] != 2 or array.shape[-2] < 3 or array.shape[0] == 0:
+        raise ValueError(f"{name} has shape {array.shape}; accepted are (n, 2) and (k, n, 2) with n at least 3.")
+    array = _laid_out(array, np.float64)
+    _require_finite(array, name)
+    return array
+
+
+def as_path(path: Any) -> str:
+    """Return a path as a string that names a file.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a string nor a path object.
+    ValueError
+        If it has a NUL character, which no file name can have.
+
+    Examples
+    --------
+    >>> as_path("photo.png")
+    'photo.png'
+    """
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(name, str):
+        raise TypeError(f"path is a {type(path).__name__}; accepted is a string or a path object.")
+    if "\0" in name:
+        raise ValueError(f"path is {told_path(name)!r}; accepted is a path without NUL characters.")
+    return name
+
+
+def told_path(path: str | os.PathLike[str]) -> str:
+    """Return a path as an error message quotes it: the middle of a very long one is left out.
+
+    Examples
+    --------
+    >>> told_path("photo.png"), len(told_path(1000 * "a"))
+    ('photo.png', 203)
+    """
+    name = os.fspath(path)
+    return name if len(name) <= 300 else f"{name[:100]}...{name[-100:]}"
 
 
 def require_same_size(first: NDArray[Any], second: NDArray[Any], *, names: tuple[str, str]) -> None:
@@ -212,15 +277,15 @@ def as_number(
     return number
 
 
-def as_count(value: Any, *, name: str, low: int = 0) -> int:
-    """Return a whole number of at least `low` (a radius, a size, an iteration limit).
+def as_count(value: Any, *, name: str, low: int = 0, choices: tuple[int, ...] = ()) -> int:
+    """Return a whole number of at least `low` (a radius, a size, an iteration limit), or one of `choices`.
 
     Raises
     ------
     TypeError
         If it is not an integer.
     ValueError
-        If it is below `low`.
+        If it is below `low`, or there are choices and it is none of them.
 
     Examples
     --------
@@ -229,10 +294,11 @@ def as_count(value: Any, *, name: str, low: int = 0) -> int:
     ...
     ValueError: radius is -1; accepted is a whole number of at least 0.
     """
+    accepted = f"are {' and '.join(map(str, choices))}" if choices else f"is a whole number of at least {low}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} is {_told(value)}; accepted is a whole number of at least {low}.")
-    if value < low:
-        raise ValueError(f"{name} is {value}; accepted is a whole number of at least {low}.")
+        raise TypeError(f"{name} is {_told(value)}; accepted {accepted}.")
+    if value < low or (choices and value not in choices):
+        raise ValueError(f"{name} is {_told(value)}; accepted {accepted}.")
     return int(value)
 
 
@@ -254,6 +320,18 @@ def as_choice(value: Any, choices: tuple[str, ...], *, name: str) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {_told(value)}; accepted are {', '.join(map(repr, choices))}.")
     return value
+
+
+def outside_stacklevel() -> int:
+    """Return the `stacklevel` with which a warning of the caller points to the first line outside of classmat.
+
+    However deep in the package it is found out, what a warning is about is what the user's line handed in.
+    """
+    package = __name__.partition(".")[0]
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _told(value: Any) -> str:
@@ -293,12 +371,16 @@ def _require_finite(array: NDArray[Any], name: str) -> None:
         raise ValueError(f"{name} has {bad} values that are NaN or infinite; all must be finite.")
 
 
+def _laid_out(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
+    return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE"])
+
+
 def _to_unit_range(array: NDArray[Any], name: str, dtype: DTypeLike) -> NDArray[Any]:
     kind = array.dtype.newbyteorder("=")  # big-endian files give big-endian arrays
     if kind == np.bool_:
-        return np.ascontiguousarray(array, dtype)
+        return _laid_out(array, dtype)
     if kind in (np.uint8, np.uint16):
-        return np.ascontiguousarray(array, dtype) / np.dtype(dtype).type(np.iinfo(kind).max)
+        return np.divide(array, np.iinfo(kind).max, dtype=dtype, order="C")
     if kind.kind != "f":
         raise TypeError(f"{name} has dtype {kind}; accepted are {_ACCEPTED_DTYPES}.")
     _require_finite(array, name)
@@ -308,5 +390,5 @@ def _to_unit_range(array: NDArray[Any], name: str, dtype: DTypeLike) -> NDArray[
             f"{name} is float with values in [{low:g}, {high:g}]; accepted is [0, 1] "
             "(divide 8-bit values by 255, or pass them as uint8)."
         )
-    result = np.ascontiguousarray(array, dtype)
+    result = _laid_out(array, dtype)
     return np.clip(result, 0, 1) if low < 0 or high > 1 else result

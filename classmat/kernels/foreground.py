@@ -23,7 +23,7 @@ MEAN_F, MEAN_B, COV, SIDES = 10 * ROOM, 11 * ROOM, 12 * ROOM, 13 * ROOM
 TEMPORARY = 14 * ROOM
 
 ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
-QUARTER, HALF = np.float32(0.25), np.float32(0.5)
+QUARTER, HALF, TINY = np.float32(0.25), np.float32(0.5), np.float32(1e-30)
 
 
 @jit
@@ -284,8 +284,11 @@ def double(coarse, fine):
 
 
 @jit
-def _project(F, B, colour, alpha):
+def _project(F, B, colour, alpha, noise):
     """Move each pair to the nearest one in the unit square with alpha F + (1 - alpha) B = colour.
+
+    Where alpha is between 0 and 1, the residual r is shrunk to r (1 - noise / r^2), or to nothing: what noise of
+    half that variance would leave stays out of both colours.
 
     The one with the larger weight is solved for last, which loses no digits. A bound of 0 / 0 is no bound.
     """
@@ -296,6 +299,12 @@ def _project(F, B, colour, alpha):
         light = ONE - a if is_f else a
         minor = b if is_f else f
         r = value - a * f - (ONE - a) * b
+        square = r * r
+        bound = square if square > noise else noise
+        excess = noise * r / (bound if bound > TINY else TINY)
+        excess = excess if a > ZERO and a < ONE else ZERO
+        r -= excess
+        value -= excess
         low, high = (value - heavy) / light, value / light
         low = low if low > ZERO else ZERO
         high = high if high < ONE else ONE
@@ -318,14 +327,18 @@ def _merge(field, y, spare):
 
 
 @pjit
-def finish(foreground, background, image, alpha):
-    """Satisfy the compositing equation, then turn split rows into plain ones: (h, w, channels), in place."""
+def finish(foreground, background, image, alpha, noise):
+    """Satisfy the compositing equation, then turn split rows into plain ones: (h, w, channels), in place.
+
+    `noise` is twice the variance of the noise in each channel.
+    """
     h, channels, _, half_w = foreground.shape
     for strip in prange((h + STRIP - 1) // STRIP):
         spare = np.empty((channels, 2, half_w), np.float32)
         for y in range(strip * STRIP, min((strip + 1) * STRIP, h)):
             for c in range(channels):
                 for side in range(2):
-                    _project(foreground[y, c, side], background[y, c, side], image[y, c, side], alpha[y, side])
+                    F, B = foreground[y, c, side], background[y, c, side]
+                    _project(F, B, image[y, c, side], alpha[y, side], noise[c])
             _merge(foreground, y, spare)
             _merge(background, y, spare)

@@ -4,13 +4,17 @@ Germer, Uelwer, Conrad, Harmeling: Fast Multi-Level Foreground Estimation (2020)
 where that lowers the error, see `estimate_foreground`.
 """
 
+import inspect
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..images.noise import noise_level
 from ..images.validate import as_alpha, as_choice, as_count, as_image, as_number, require_same_size
 from ..kernels import foreground as kernels
+
+_NOISE_SLOPE, _MOST_NOISE_SLOPE = 20.0, 0.4  # docs/decisions/2026-11-21-foreground-ordering.md
 
 Level = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
@@ -25,6 +29,7 @@ def estimate_foreground(
     n_small_iterations: int = 10,
     n_big_iterations: int = 2,
     small_size: int = 32,
+    noise: float | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Estimate the colours of foreground and background from a photo and its matte.
 
@@ -42,8 +47,11 @@ def estimate_foreground(
       Where alpha varies in a block, that determines both colours;
     * the weight of differences of alpha is halved with each coarser level;
     * pixels are swept in red-black order: in parallel, with the same result for any number of threads;
-    * the result is projected onto the compositing equation, which then holds to rounding. Where alpha is 1
-      the foreground is the image, and where it is 0 the background is.
+    * the result is projected onto the compositing equation, except for what noise explains: where alpha is
+      between 0 and 1, a residual r is moved into the colours by the part ``max(0, 1 - 2 noise^2 / r^2)``.
+      Without noise the equation holds to rounding. Where alpha is 1 the foreground is the image, and where it
+      is 0 the background is;
+    * noise makes neighbours count for more: `gradient_weight` grows by the factor ``1 + min(20 noise, 0.4)``.
 
     Parameters
     ----------
@@ -61,6 +69,9 @@ def estimate_foreground(
         Sweeps on levels that are at most, or more than, `small_size` pixels wide and high.
     small_size : int
         In pixels.
+    noise : float, optional
+        Standard deviation of the noise in the image, in [0, 1]; by default it is estimated, channel by channel.
+        With 0 the composite of the results is the image to rounding, noise and all.
 
     Returns
     -------
@@ -90,7 +101,10 @@ def estimate_foreground(
     n_small = as_count(n_small_iterations, name="n_small_iterations")
     n_big = as_count(n_big_iterations, name="n_big_iterations")
     small = as_count(small_size, name="small_size")
-    level, shape = _finest_level(image, alpha)
+    level, shape, deviation = _finest_level(image, alpha)
+    if noise is not None:
+        deviation[:] = as_number(noise, name="noise", low=0, high=1)
+    slope *= 1 + min(_NOISE_SLOPE * float(deviation.mean()), _MOST_NOISE_SLOPE)
     levels = _coarsen(level, shape[1])
     F, B = _overall_colours(levels[-1])
     for depth in reversed(range(len(levels))):
@@ -98,9 +112,12 @@ def estimate_foreground(
         F, B = _refine(F, level[0].shape), _refine(B, level[0].shape)
         n_iterations = n_small if max(shape[0], shape[1]) <= small << depth else n_big
         kernels.relax(F, B, *level, n_iterations, np.float32(reg), np.float32(slope / 2**depth))
-    kernels.finish(F, B, level[0], level[2])
+    kernels.finish(F, B, level[0], level[2], 2 * deviation**2)
     del level  # before rows are copied, if they must be
     return _plain(F, shape), _plain(B, shape)
+
+
+_OPTIONS = tuple(inspect.signature(estimate_foreground).parameters)[2:]
 
 
 def cutout(image: ArrayLike, alpha: ArrayLike, **options: Any) -> NDArray[np.float32]:
@@ -130,6 +147,9 @@ def cutout(image: ArrayLike, alpha: ArrayLike, **options: Any) -> NDArray[np.flo
     >>> cutout([[[0.5, 0.25, 0.0]]], [[1.0]])
     array([[[0.5 , 0.25, 0.  , 1.  ]]], dtype=float32)
     """
+    unknown = [name for name in options if name not in _OPTIONS]
+    if unknown:
+        raise TypeError(f"cutout() has no option '{unknown[0]}'; accepted are {', '.join(map(repr, _OPTIONS))}.")
     foreground, _ = estimate_foreground(image, alpha, **options)
     result = np.empty((*foreground.shape[:2], 4), np.float32)
     result[..., :3] = foreground if foreground.ndim == 3 else foreground[..., None]
@@ -137,8 +157,8 @@ def cutout(image: ArrayLike, alpha: ArrayLike, **options: Any) -> NDArray[np.flo
     return result
 
 
-def _finest_level(image: ArrayLike, alpha: ArrayLike) -> tuple[Level, tuple[int, ...]]:
-    """Return the image and its matte as split rows, no spread within a pixel; and the shape of the image."""
+def _finest_level(image: ArrayLike, alpha: ArrayLike) -> tuple[Level, tuple[int, ...], NDArray[np.float32]]:
+    """Return the image and its matte as split rows, no spread within a pixel; the image's shape and its noise."""
     colours, matte = as_image(image, dtype=np.float32), as_alpha(alpha, dtype=np.float32)
     require_same_size(colours, matte, names=("image", "alpha"))
     h, w = matte.shape
@@ -146,7 +166,7 @@ def _finest_level(image: ArrayLike, alpha: ArrayLike) -> tuple[Level, tuple[int,
     split_colours, _, split_matte, _ = finest = _empty_level(h, w, n_channels, spread=False)
     kernels.split(colours.reshape(h, w, n_channels), split_colours)
     kernels.split(matte.reshape(h, w, 1), split_matte.reshape(h, 1, 2, -1))
-    return finest, colours.shape
+    return finest, colours.shape, noise_level(colours)
 
 
 def _empty_level(h: int, w: int, n_channels: int, *, spread: bool = True) -> Level:

@@ -50,6 +50,10 @@ CASES = {
     "no background": ("matte photo.png no_background.png -o out.png", "no background pixels"),
     "no strokes": ("matte photo.png photo.png -o out.png --scribbles", "no foreground pixels"),
     "unwritable": ("matte photo.png trimap.png -o mask.png/out.png", "cannot create the folder mask.png"),
+    "second output unwritable": (
+        "matte photo.png trimap.png -o out.png --cutout " + 300 * "n" + ".png",
+        "File name too long",
+    ),
     "output is a folder": ("matte photo.png trimap.png -o folder", "--output folder is a folder"),
     "output format": ("matte photo.png trimap.png -o out.gif", "ends in '.gif'"),
     "over the image": ("matte photo.png trimap.png -o ./folder/../photo.png", "would overwrite an input"),
@@ -62,7 +66,14 @@ CASES = {
     "method": ("matte photo.png trimap.png -o out.png --method magic", "--method is 'magic'"),
     "bits": ("matte photo.png trimap.png -o out.png --bits 12", "--bits is 12"),
     "bits of jpeg": ("matte photo.png trimap.png -o out.jpg --bits 16", ".jpg holds 8 bits"),
-    "bits no number": ("matte photo.png trimap.png -o out.png --bits many", "'--bits'"),
+    "bits no number": (
+        "matte photo.png trimap.png -o out.png --bits many",
+        "error: Invalid value for '--bits': 'many' is not a whole number. Try 'classmat matte --help'.\n",
+    ),
+    "erode no number": ("trimap mask.png -o out.png --erode wide", "'--erode': 'wide' is not a number. Try"),
+    "same mattes": ("evaluate alpha.png ./folder/../alpha.png", "PRED and TRUTH are both alpha.png"),
+    "same folder": ("evaluate . folder/..", "PRED and TRUTH are both ."),
+    "long path": (f"trimap {5000 * 'n'} -o out.png", "File name too long"),
     "background alone": ("matte photo.png trimap.png -o out.png --background #ffffff", "needs --cutout"),
     "colour": ("matte photo.png trimap.png -o a.png --cutout c.png --background #fff", "'#fff'"),
     "no background file": ("matte photo.png trimap.png -o a.png --cutout c.png --background x.jpg", "x.jpg"),
@@ -82,7 +93,7 @@ CASES = {
     "json over an input": ("evaluate alpha.png mask.png --json mask.png", "would overwrite an input"),
     "json nowhere": ("evaluate alpha.png mask.png --json text.png/x.json", "cannot create the folder"),
     "demo nowhere": ("demo --output text.png", "cannot create the folder"),
-    "no such command": ("mat photo.png", "Did you mean 'matte'"),
+    "no such command": ("mat photo.png", "Did you mean 'matte'? Try 'classmat --help'.\n"),
     "no such option": ("matte photo.png trimap.png -o out.png --colour", "--colour"),
     "argument missing": ("matte photo.png", "Missing"),
     "output missing": ("matte photo.png trimap.png", "--output"),
@@ -99,6 +110,8 @@ def test_bad_input(run, bad, monkeypatch, command, message):
     assert result.stderr.count("\n") == 1
     assert message in result.stderr
     assert tree(bad) == before
+    assert len(result.stderr) < 500
+    assert not any(pair in result.stderr for pair in ("?.", "..\n", ". ."))
 
 
 def test_a_truth_without_unknown_pixels_is_an_error_not_a_nan(run, files):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from classmat.images.atomic import atomic_path, write_bytes
+from classmat.images.atomic import atomic_path, write_bytes, write_files
 
 
 def names(folder):
@@ -154,4 +154,29 @@ def test_the_disk_is_full(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.write_bytes", fill)
     with pytest.raises(OSError, match=r"a\.bin: No space left on device\.$"):
         write_bytes(tmp_path / "a.bin", b"12345678")
+    assert names(tmp_path) == []
+
+
+def test_several_files_appear_together_or_not_at_all(tmp_path):
+    (tmp_path / "old").write_bytes(b"old")
+    with pytest.raises(FileNotFoundError, match="missing"):
+        write_files({tmp_path / "a": b"1", tmp_path / "old": b"2", tmp_path / "missing" / "b": b"3"})
+    assert names(tmp_path) == ["old"]
+    assert (tmp_path / "old").read_bytes() == b"old"
+    write_files({tmp_path / "a": b"1", tmp_path / "old": b"2"})
+    assert [path.read_bytes() for path in (tmp_path / "a", tmp_path / "old")] == [b"1", b"2"]
+    assert names(tmp_path) == ["a", "old"]
+
+
+def test_none_of_several_files_appears_when_the_disk_is_full(tmp_path, monkeypatch):
+    write = type(tmp_path).write_bytes
+
+    def fill(path, data):
+        if data == b"large":
+            raise OSError(28, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", fill)
+    with pytest.raises(OSError, match=r"b: No space left on device\.$"):
+        write_files({tmp_path / "a": b"small", tmp_path / "b": b"large"})
     assert names(tmp_path) == []

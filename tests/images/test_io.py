@@ -3,10 +3,12 @@
 import contextlib
 import io
 import os
+import struct
 import subprocess
 import sys
 import threading
 import warnings
+import zlib
 
 import cv2
 import numpy as np
@@ -220,8 +222,6 @@ def exif_block(orientation):
 
 def with_png_chunk(data, kind, contents):
     """Insert a chunk after the header of a PNG."""
-    import zlib
-
     chunk = kind + contents
     chunk = len(contents).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
     return data[:33] + chunk + data[33:]
@@ -296,6 +296,42 @@ def test_palette_png_with_transparent_entries(tmp_path):
     np.testing.assert_array_equal(np.rint(read_matte(path) * 255), expected)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_transparent_colour_of_a_grey_or_rgb_png(tmp_path, channels, bits):
+    levels = picture()[:, :, :channels].astype(np.uint16) * (257 if bits == 16 else 1)
+    levels = levels.astype(np.uint8 if bits == 8 else np.uint16)
+    clear = levels[20, 30]
+    data = codec_bytes(".png", levels[:, :, ::-1].squeeze())
+    data = with_png_chunk(data, b"tRNS", b"".join(int(level).to_bytes(2, "big") for level in clear))
+    (tmp_path / "a.png").write_bytes(data)
+    rgba = read_rgba(tmp_path / "a.png")
+    is_clear = (levels == clear).all(axis=2)
+    assert 0 < is_clear.sum() < is_clear.size
+    np.testing.assert_array_equal(rgba[:, :, 3], ~is_clear)
+    np.testing.assert_array_equal(np.rint(rgba[:, :, :channels] * (2**bits - 1)), levels)
+    with pytest.warns(UserWarning, match="transparent pixels, which are ignored"):
+        read_image(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:  # another reader sees the same
+        if bits == 8:
+            np.testing.assert_array_equal(np.asarray(image.convert("RGBA"))[:, :, 3] == 0, is_clear)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_the_transparent_level_of_a_png_of_few_bits(tmp_path, bits):
+    """Two pixels, the levels 0 and 1, in a file written by hand."""
+
+    def chunk(kind, contents):
+        checked = kind + contents
+        return len(contents).to_bytes(4, "big") + checked + zlib.crc32(checked).to_bytes(4, "big")
+
+    header = struct.pack(">IIBBBBB", 2, 1, bits, 0, 0, 0, 0)
+    row = bytes([0, 1 << (8 - 2 * bits)])
+    chunks = ((b"IHDR", header), (b"tRNS", b"\0\1"), (b"IDAT", zlib.compress(row)), (b"IEND", b""))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks))
+    assert read_rgba(tmp_path / "a.png")[0, :, 3].tolist() == [1, 0]
+
+
 @pytest.mark.parametrize("extension", ["png", "tif"])
 def test_one_bit_pictures(tmp_path, extension):
     is_white = picture()[:, :, 0] > 100
@@ -344,7 +380,7 @@ def test_float_tiff(tmp_path):
 )
 def test_a_tiff_that_the_codec_would_misread_is_refused(tmp_path, shape, dtype, options, found):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros(shape, dtype), metadata=None, **options)
-    with pytest.raises(ValueError, match=found):
+    with pytest.raises(ValueError, match=rf"TIFF with .*{found}"):
         read_image(tmp_path / "a.tif")
 
 
@@ -633,3 +669,22 @@ def test_importing_the_file_does_not_load_the_codec():
     code = "import classmat.images.io, sys; print('cv2' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+def test_a_path_that_no_file_can_have(tmp_path):
+    for call in (read_image, read_matte, lambda path: write_image(path, np.zeros((2, 3)))):
+        with pytest.raises(
+            ValueError, match=r"^path is 'a\\x00b\.png'; accepted is a path without NUL characters\.$"
+        ):
+            call("a\0b.png")
+        with pytest.raises(
+            OSError, match=r"^cannot (read|write) nnnn.*\.\.\..*\.png: File name too long\.$"
+        ) as error:
+            call(5000 * "n" + ".png")
+        assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("bits", ["16", 12, 16.0, True])
+def test_bits_are_8_or_16(tmp_path, bits):
+    with pytest.raises((TypeError, ValueError), match=r"^bits is .*; accepted are 8 and 16\.$"):
+        write_image(tmp_path / "a.png", np.zeros((2, 3)), bits=bits)

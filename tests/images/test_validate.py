@@ -1,7 +1,6 @@
 """The judge of what users hand in: each line of "bad input", and what is taken without fuss."""
 
 import math
-import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import classmat as cm
 from classmat.images import validate
 from classmat.images.validate import (
     as_alpha,
@@ -94,14 +94,38 @@ def test_an_alpha_channel_is_ignored_with_a_warning(array):
     np.testing.assert_array_equal(result, as_image(array[:, :, :-1]))
 
 
-def test_the_warning_points_to_the_caller_of_the_public_function():
-    def public_function(image):
-        return as_image(image)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda image, scene: cm.cutout(image, scene.alpha),
+        lambda image, scene: cm.closed_form_matting(image, scene.trimap),
+        lambda image, scene: cm.closed_form_laplacian(image),
+        lambda image, scene: as_image(image),
+    ],
+)
+def test_the_warning_points_to_the_line_outside_of_the_package(call):
+    scene = cm.gallery.disc(12, 16)
+    with pytest.warns(UserWarning, match="alpha channel") as record:
+        call(np.dstack([scene.image, scene.alpha]), scene)
+    assert [warning.filename for warning in record] == [__file__]
 
-    with warnings.catch_warnings(record=True) as record:
-        warnings.simplefilter("always")
-        public_function(np.zeros((2, 2, 4)))
-    assert record[0].filename == __file__
+
+@pytest.mark.parametrize("flag", ["WRITEABLE", "ALIGNED", "C_CONTIGUOUS"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_layout_is_the_one_that_kernels_are_compiled_for(flag, dtype):
+    array = np.full((4, 6), 0.5, dtype)
+    if flag == "WRITEABLE":
+        array.setflags(write=False)
+    elif flag == "ALIGNED":
+        array = np.frombuffer(b"\0" + array.tobytes(), dtype, offset=1).reshape(4, 6)
+    else:
+        array = array.T
+    assert not array.flags[flag]
+    results = as_image(array, dtype=dtype), as_alpha(array, dtype=dtype), as_plane(array, name="plane")
+    for result in results:
+        np.testing.assert_array_equal(result, array)
+        for wanted in ("WRITEABLE", "ALIGNED", "C_CONTIGUOUS"):
+            assert result.flags[wanted]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

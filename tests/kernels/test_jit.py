@@ -1,6 +1,8 @@
 """Kernels from many threads, after a fork, under spawn, and on any number of threads."""
 
 import multiprocessing
+import subprocess
+import sys
 import threading
 
 import numba
@@ -53,3 +55,17 @@ def test_any_number_of_threads_gives_the_same_bits():
     finally:
         numba.set_num_threads(before)
     assert fingerprint() == alone
+
+
+def test_no_folder_for_the_cache_can_be_written():
+    """Permissions do not bind an administrator, so Numba is told of the refusal."""
+    code = """if True:
+        from numba.core import caching
+        def refuse(self):
+            raise PermissionError(13, "Permission denied", self.get_cache_path())
+        caching._CacheLocator.ensure_cache_path = refuse
+        import classmat
+        print(classmat.gallery.disc(24, 32).alpha.shape)
+    """
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "(24, 32)\n", "")

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ...kernels import gallery as fields_kernels
 from ...kernels import strands as kernels
+from ..validate import as_count, as_points
 from .canvas import Canvas, Field, Frame, flat
 from .scene import Scene, trimap_of
 
@@ -177,19 +178,26 @@ def normals(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([-along[..., 1], along[..., 0]], axis=-1)
 
 
-def coverage(points: NDArray[np.float64], height: int, width: int) -> NDArray[np.float32]:
+def coverage(points: ArrayLike, height: int, width: int) -> NDArray[np.float32]:
     """Return the exact covered area of each pixel, (h, w) float32, of polygons (n, 2) or (k, n, 2).
 
     Points are (x, y) in pixels: pixel (y, x) covers [x, x + 1] x [y, y + 1]. Several polygons must have
     the same orientation and not overlap.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the points or the size are not as described.
 
     Examples
     --------
     >>> coverage(np.array([[0.5, 0], [2, 0], [2, 1], [0.5, 1]]), 1, 3)
     array([[0.5, 1. , 0. ]], dtype=float32)
     """
+    corners = as_points(points, name="points")
+    height, width = as_count(height, name="height", low=1), as_count(width, name="width", low=1)
     painting = Painting(flat((0, 0, 0)), flat((1, 1, 1)))
-    painting.polygon(points - np.array([width, height]) / 2, (1, 1, 1))
+    painting.polygon(corners - np.array([width, height]) / 2, (1, 1, 1))
     return painting.render(Frame(height, width, 1.0), parts=False).alpha
 
 

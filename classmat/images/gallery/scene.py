@@ -4,10 +4,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from ..validate import BACKGROUND, FOREGROUND, UNKNOWN, as_count
+from ..validate import BACKGROUND, FOREGROUND, UNKNOWN, as_alpha, as_count
 
 
 class Scene(NamedTuple):
@@ -38,7 +38,7 @@ class Scene(NamedTuple):
     background: NDArray[np.float32]
 
 
-def trimap_of(alpha: NDArray[np.float32], radius: int | None = None) -> NDArray[np.uint8]:
+def trimap_of(alpha: ArrayLike, radius: int | None = None) -> NDArray[np.uint8]:
     """Return the trimap of an exact alpha: known pixels are those farther than `radius` from any fraction.
 
     Foreground has alpha exactly 1 and background exactly 0; the pixels with 0 < alpha < 1, and those
@@ -48,7 +48,8 @@ def trimap_of(alpha: NDArray[np.float32], radius: int | None = None) -> NDArray[
 
     Parameters
     ----------
-    alpha : (h, w) float32
+    alpha : array_like, (h, w)
+        In [0, 1].
     radius : int, optional
         In pixels; by default 0.8 % of ``sqrt(h * w)``, at least 1.
 
@@ -56,14 +57,21 @@ def trimap_of(alpha: NDArray[np.float32], radius: int | None = None) -> NDArray[
     -------
     (h, w) uint8
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the matte or the radius is not as described.
+
     Examples
     --------
     >>> trimap_of(np.float32([[0, 0, 0, 0.5, 1, 1, 1]]))
     array([[  0,   0, 128, 128, 128, 255, 255]], dtype=uint8)
     """
+    values = as_alpha(alpha, dtype=np.float32 if getattr(alpha, "dtype", None) == np.float32 else np.float64)
     if radius is None:
-        radius = max(1, round(0.008 * math.sqrt(alpha.size)))
-    full, empty = alpha == 1, alpha == 0
+        radius = max(1, round(0.008 * math.sqrt(values.size)))
+    radius = as_count(radius, name="radius")
+    full, empty = values == 1, values == 0
     unknown = ~(full | empty)
     for a, b in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         step = (full[a] & empty[b]) | (empty[a] & full[b])
@@ -71,7 +79,7 @@ def trimap_of(alpha: NDArray[np.float32], radius: int | None = None) -> NDArray[
         unknown[b] |= step
     grown = unknown.view(np.uint8)
     for axis in (0, 1):
-        size = 2 * min(radius, alpha.shape[axis]) + 1
+        size = 2 * min(radius, values.shape[axis]) + 1
         grown = ndimage.maximum_filter1d(grown, size, axis=axis, mode="constant")
     trimap = np.where(full, np.uint8(FOREGROUND), np.uint8(BACKGROUND))
     trimap[grown != 0] = UNKNOWN
