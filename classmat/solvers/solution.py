@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.validate import outside_stacklevel
+
 
 class ConvergenceWarning(UserWarning):
     """A solve stopped before it reached its tolerance; the message names the residual that is left."""
@@ -45,5 +47,5 @@ def warn_if_stalled(solution: Solution) -> None:
             f"{solution.method} stopped after {solution.iterations} iterations, before it reached its tolerance: "
             f"the residual fell from {first:.2e} to {last:.2e}.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=outside_stacklevel(),
         )

@@ -193,3 +193,10 @@ def test_bad_input(change, error, words):
     arguments = {"A": csr_array(np.eye(4)), "b": np.ones(4)} | change
     with pytest.raises(error, match=words):
         cm.solve(**arguments)
+
+
+def test_the_warning_points_at_the_caller():
+    A, b, _ = soft_system()
+    with pytest.warns(cm.ConvergenceWarning) as caught:
+        cm.solve(A, b, method="cg", maxiter=3)
+    assert caught[0].filename == __file__
