@@ -1,6 +1,6 @@
 """Measure the multigrid against the solvers that people use now: time, iterations, memory, error.
 
-    python benchmarks/solver.py FOLDER --scales 1,2,4 --json solver.json --plot solver.png
+    python benchmarks/solver.py --data FOLDER --scales 1,2,4 --json solver.json --plot solver.png
 
 Every measurement runs in its own process (so that its peak of memory is its own), after a small warm-up that
 loads the compiled code, and the solvers take turns within each system. All solve the same system to a relative
