@@ -95,18 +95,32 @@ def near_null_space() -> None:
 def tile_eigenvalues(crop: Array) -> Array:
     """Return the eigenvalues, (tiles, 16), of the energy inside each 4x4 tile relative to the full diagonal."""
     h, w = crop.shape[:2]
-    diagonal = cm.closed_form_laplacian(crop).diagonal().reshape(h, w)
-    values = []
+    root = np.sqrt(cm.closed_form_laplacian(crop).diagonal().reshape(h, w))
+    found, left = [], []
     for y in range(4, h - 4, 4):
         for x in range(4, w - 4, 4):
             tile = (slice(y, y + 4), slice(x, x + 4))
-            inside = cm.closed_form_laplacian(crop[tile]).toarray()
-            values.append(eigh(inside, np.diag(diagonal[tile].ravel()), eigvals_only=True))
-    found = np.array(values)
-    print(f"{len(found)} tiles of 4x4: eigenvalue, 1st percentile, median")
+            scale = root[tile].ravel()
+            inside = cm.closed_form_laplacian(crop[tile]).toarray() / np.outer(scale, scale)
+            candidates = np.column_stack([np.ones(16), crop[tile].reshape(16, 3)])
+            found.append(np.linalg.eigvalsh(inside))
+            left.append(least_beside(inside, scale[:, np.newaxis] * candidates))
+    values, beside = np.array(found), np.array(left)
+    print(f"{len(values)} tiles of 4x4: eigenvalue, 1st percentile, median")
     for k in range(6):
-        print(f"  {k + 1}  {np.percentile(found[:, k], 1):9.1e} {np.median(found[:, k]):9.1e}")
-    return found
+        print(f"  {k + 1}  {np.percentile(values[:, k], 1):9.1e} {np.median(values[:, k]):9.1e}")
+    print(f"  1/K {np.percentile(beside, 1):7.1e} {np.median(beside):9.1e}  (beside 1, R, G, B)")
+    return values
+
+
+def least_beside(matrix: Array, span: Array) -> float:
+    """Return the least energy of a unit vector orthogonal to a span, whatever of the span is added to it."""
+    U, spread, _ = np.linalg.svd(span)
+    rank = int((spread > 1e-12 * spread[0]).sum())
+    inner, outer = U[:, :rank], U[:, rank:]
+    coupling = inner.T @ matrix @ outer
+    correction = coupling.T @ np.linalg.pinv(inner.T @ matrix @ inner, rcond=1e-12) @ coupling
+    return float(np.linalg.eigvalsh(outer.T @ matrix @ outer - correction)[0])
 
 
 def _draw_near_null(crop: Array, energies: dict[str, float], spectra: dict[str, Array], tiles: Array) -> None:
