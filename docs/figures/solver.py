@@ -31,7 +31,7 @@ Array = NDArray[Any]
 HERE = Path(__file__).parent
 HAIR = (slice(12, 140), slice(144, 304))  # of the astronaut
 SIDE = 16
-PATCHES = {"crown": (20, 48), "curls": (60, 24), "edge": (16, 96), "forehead": (64, 60)}  # (y, x) in the crop
+PATCHES = {"crown": (20, 48), "side": (60, 24), "top": (16, 96), "forehead": (64, 60)}  # (y, x) in the crop
 COARSE_TILE = (1, 4)  # of 12x12 pixels, (y, x) in the crop
 WIDEN = 30  # pixels by which the portrait's unknown region grows
 # Okabe and Ito's colours, told apart by all kinds of eyes.
@@ -377,7 +377,7 @@ def _draw_errors(histories: dict[str, History], problem: Problem) -> None:
             limit = float(np.nanpercentile(np.abs(error), 99.5))
             title = f"{LABELS[name]}\n{step} iterations, scale {limit:.0e}"
             picture(ax, error, title, cmap=colours, vmin=-limit, vmax=limit)
-    save(figure, "errors", colours=64)
+    save(figure, "errors", colours=128)
 
 
 # --- Drawing --------------------------------------------------------------------------------------------------
@@ -396,7 +396,9 @@ def save(figure: Any, name: str, colours: int = 256) -> None:
     figure.savefig(target, dpi=100)
     plt.close(figure)
     with Image.open(target) as full:
-        full.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(target, optimize=True)
+        full.convert("RGB").quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            target, optimize=True
+        )
     print(f"wrote {target.name}, {target.stat().st_size // 1024} KB")
 
 
