@@ -377,7 +377,7 @@ def _draw_errors(histories: dict[str, History], problem: Problem) -> None:
             limit = float(np.nanpercentile(np.abs(error), 99.5))
             title = f"{LABELS[name]}\n{step} iterations, scale {limit:.0e}"
             picture(ax, error, title, cmap=colours, vmin=-limit, vmax=limit)
-    save(figure, "errors", colours=128)
+    save(figure, "errors", Image.Quantize.MAXCOVERAGE)  # a median cut greys its few strong colours
 
 
 # --- Drawing --------------------------------------------------------------------------------------------------
@@ -390,15 +390,13 @@ def picture(ax: Any, image: Array, title: str, **options: Any) -> None:
     ax.axis("off")
 
 
-def save(figure: Any, name: str, colours: int = 256) -> None:
+def save(figure: Any, name: str, palette: Image.Quantize = Image.Quantize.MEDIANCUT) -> None:
     """Write a figure with few colours, which halves the file."""
     target = HERE / f"solver-{name}.png"
     figure.savefig(target, dpi=100)
     plt.close(figure)
     with Image.open(target) as full:
-        full.convert("RGB").quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-            target, optimize=True
-        )
+        full.convert("RGB").quantize(220, method=palette, dither=Image.Dither.NONE).save(target, optimize=True)
     print(f"wrote {target.name}, {target.stat().st_size // 1024} KB")
 
 
