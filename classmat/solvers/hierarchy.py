@@ -97,7 +97,7 @@ class Hierarchy:
         inverse = np.empty((n, 16))
         setup.invert_blocks(4, A, inverse)
         self.chunks = _tile_chunks(layout.chunks, starts)
-        self.tile_chunks = np.append(self.chunks[:, 0], n).astype(np.int32)
+        self.tile_rows, self.columns = starts, np.ascontiguousarray(where[:, 1])
         return Level(where, numbers, near, A, inverse, functions, self.chunks)
 
     def _keep(self, levels: list[Level], transfers: list[Transfer]) -> None:
@@ -134,16 +134,15 @@ class Hierarchy:
         self.deep_b, self.deep_x, self.deep_r = (np.zeros((total, width), narrow) for _ in range(3))
         self.deep_chunks = [level.chunks + start for level, start in zip(below, starts, strict=False)]
 
-    def apply(self, r: Array, z: Array, work: Array) -> None:
-        """Write ``z = M r``, all float32 with halo; `work` is of the same size."""
+    def apply(self, r: Array, scale: float, z: Array, q: Array, dots: Array) -> None:
+        """Write ``z = M (scale r)``, float32, and each chunk's ``r . z``, ``q . z`` and ``max |z|``; all with halo."""
         stencil = self.stencil
         layout = stencil.layout
-        rows = (layout.chunks, layout.row_segments, layout.segments, layout.places, stencil.coefs)
-        z[:] = 0
-        pixels.sweep_from_zero(*rows, self.inverse, r, z)
-        tiles = (self.tile_chunks, self.corners, self.basis)
+        rows = (layout.chunks, layout.row_segments, layout.segments, layout.places, stencil.coefs, self.inverse)
         target = self.b1 if self.has_below else self.deep_b
-        pixels.restrict_residual(*rows, z, work, *tiles, target)
+        pixels.sweep_and_restrict(
+            *rows, r, scale, z, self.tile_rows, self.columns, 4 * layout.quads.shape[1], self.basis, target
+        )
         if self.has_below:
             blocks.sweep_from_zero(self.chunks, self.near, self.A, self.block_inverse, self.b1, self.x1)
             blocks.restrict_residual(
@@ -155,8 +154,10 @@ class Hierarchy:
                 self.chunks, self.near, self.A, self.block_inverse, self.b1, self.x1, self.parents, self.P,
                 self.deep_x,
             )  # fmt: skip
-        pixels.prolong(*tiles, self.x1 if self.has_below else self.deep_x, z)
-        pixels.sweep_back(*rows, self.inverse, r, z)
+        correction = self.x1 if self.has_below else self.deep_x
+        pixels.prolong_and_sweep_back(
+            *rows, r, scale, z, self.tile_rows, self.corners, self.basis, correction, q, dots
+        )
 
     def _descend(self, level: int) -> None:
         """One V-cycle on the levels below the first: large ones in parallel, the rest in one call."""
