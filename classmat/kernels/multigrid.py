@@ -65,7 +65,7 @@ def _rows(s, n, place, coefs, x, above1, above2, below1, below2, total):
 
 @fused
 def _sweep_right(n, own, coefs, inverse, b, scale, x, total, near, far):
-    """Solve for a segment from left to right, b in multiples of 1 / scale; pixels to its right are taken as zero."""
+    """Solve for a segment from left to right, for b times `scale`; pixels to its right are taken as zero."""
     one, two = np.uintp(1), np.uintp(2)
     for i in range(n):
         total[i] = inverse[own + i] * (np.float32(scale * b[own + i]) - total[i])
@@ -208,7 +208,8 @@ def _restrict_row(
 ):
     """Restrict the residual of a row of tiles: what the pixels swept later add.
 
-    No more of it is kept than the four rows `residual`. Where pixels are known these hold anything: the basis is zero.
+    No more of it is kept than the four rows `residual`. Where pixels are known these hold anything, as the basis
+    is zero.
     """
     for y in range(4 * ty, min(4 * ty + 4, stop)):
         above1, above2 = even and y == first, even and y <= first + 1
@@ -227,8 +228,8 @@ def sweep_and_restrict(
 ):
     """One forward sweep on ``A x = scale b`` from zero, and the restriction of the residual that it leaves.
 
-    x holds zero beside the unknown pixels. A row of tiles is restricted as soon as the next row is swept, while its
-    coefficients are in the cache; only the first and the last of an even chunk wait for the odd chunks.
+    x holds zero beside the unknown pixels. A row of tiles is restricted as soon as the next row is swept, while
+    its coefficients are in the cache; only the first and the last of an even chunk wait for the odd chunks.
     """
     for phase in range(3):
         odd = phase % 2
@@ -311,7 +312,7 @@ def prolong_and_sweep_back(
 ):
     """Add the tiles' corrections, then sweep in the exact reverse of the order of `sweep_and_restrict`.
 
-    A row of tiles is corrected just before it is needed, the first and the last of an even chunk before all others.
+    A row of tiles is corrected just before it is needed, the first and the last of even chunks before all others.
     Each chunk's ``b . x``, ``q . x`` and ``max |x|`` are written to `dots` (chunks, 3).
     """
     for phase in range(3):

@@ -108,7 +108,8 @@ class Hierarchy:
         self.bottom = bottom
         first = levels[0]
         self.has_below = len(levels) > 1
-        self.near, self.A, self.block_inverse = first.near, first.rounded, first.rounded_inverse[:, 0]
+        self.near, self.A = first.near, np.ascontiguousarray(first.rounded[:, 5:])
+        self.block_inverse = first.rounded_inverse[:, 0]
         self.b1, self.x1, self.r1 = (np.zeros((self.sizes[0], 4), narrow) for _ in range(3))
         if self.has_below:
             self.parents, self.P, self.children = transfers[0].parents, transfers[0].P, transfers[0].children
@@ -135,7 +136,7 @@ class Hierarchy:
         self.deep_chunks = [level.chunks + start for level, start in zip(below, starts, strict=False)]
 
     def apply(self, r: Array, scale: float, z: Array, q: Array, dots: Array) -> None:
-        """Write ``z = M (scale r)``, float32, and each chunk's ``r . z``, ``q . z`` and ``max |z|``; all with halo."""
+        """Write ``z = M (scale r)``, float32 with halo, and each chunk's ``r . z``, ``q . z`` and ``max |z|``."""
         stencil = self.stencil
         layout = stencil.layout
         rows = (layout.chunks, layout.row_segments, layout.segments, layout.places, stencil.coefs, self.inverse)
