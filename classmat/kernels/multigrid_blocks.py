@@ -1,16 +1,17 @@
 """The coarse levels: blocks on grids of tiles with nine neighbours, block Gauss-Seidel and transfers.
 
 Block (t, s) couples tile t with its neighbour in direction s (row by row, 4 is the tile itself) and is kept by
-columns, so that a product is a few multiplications of vectors by numbers. The first level has 4 unknowns a tile and
-keeps the blocks towards later tiles alone: ``A[t, s - 5]`` for s > 4, the transpose of the neighbour's block for
-s < 4; the levels below have 8 and keep all nine, ``A[t, s]``. A level inherits from 3x3 tiles; through the smoothed
-prolongation a tile depends on up to 2x2 coarse ones (`parents`), a coarse one on 5x5 tiles (`children`).
+columns, so that a product is a few multiplications of vectors by numbers. The first level has 4 unknowns a tile
+and keeps the blocks towards later tiles alone: ``A[t, s - 5]`` for s > 4, the transpose of the neighbour's block
+for s < 4; the levels below have 8 and keep all nine, ``A[t, s]``. A level inherits from 3x3 tiles; through the
+smoothed prolongation a tile depends on up to 2x2 coarse ones (`parents`), a coarse one on 5x5 tiles (`children`).
+The prolongation's blocks are int16, in multiples of the tile's `units`.
 """
 
 import numpy as np
 
 from ._jit import jit, pjit, prange
-from ._simd import add_scaled, load4, load8, splat4, splat8, store, totals
+from ._simd import add_scaled, load4, load8, load8_short, splat4, splat8, store, totals
 
 
 @jit
@@ -65,7 +66,7 @@ def _residual(near, A, x, t, above, stop, residual):
 
 
 @jit
-def _restrict(c, size, children, P, residual, coarse):
+def _restrict(c, size, children, P, units, residual, coarse):
     """Apply the transposed prolongation: gather from the 5x5 tiles that depend on a coarse one."""
     eight = np.uintp(8)
     y = splat8(np.float32(0))
@@ -75,13 +76,14 @@ def _restrict(c, size, children, P, residual, coarse):
             t = np.uintp(children[c, j])
             at = (np.uintp(4) * t + np.uintp(2 * (j < 10) + (j % 5 < 2))) * eight * size
             for k in range(np.uintp(0), size, np.uintp(2)):
-                y = add_scaled(y, residual[t, k], load8(P, at + eight * k))
-                z = add_scaled(z, residual[t, k + np.uintp(1)], load8(P, at + eight * (k + np.uintp(1))))
+                y = add_scaled(y, units[t] * residual[t, k], load8_short(P, at + eight * k))
+                k1 = k + np.uintp(1)
+                z = add_scaled(z, units[t] * residual[t, k1], load8_short(P, at + eight * k1))
     store(coarse, eight * c, add_scaled(y, np.float32(1), z))
 
 
 @jit
-def _prolong(t, size, parents, P, coarse, x):
+def _prolong(t, size, parents, P, units, coarse, x):
     """Add the correction: the same blocks, by rows here, so that a coarse vector meets a row."""
     eight, zero = np.uintp(8), splat8(np.float32(0))
     for k in range(np.uintp(0), size, np.uintp(4)):
@@ -90,12 +92,12 @@ def _prolong(t, size, parents, P, coarse, x):
             if parents[t, slot] >= 0:
                 v = load8(coarse, eight * np.uintp(parents[t, slot]))
                 at = ((np.uintp(4) * t + slot) * size + k) * eight
-                y0 = add_scaled(y0, v, load8(P, at))
-                y1 = add_scaled(y1, v, load8(P, at + eight))
-                y2 = add_scaled(y2, v, load8(P, at + np.uintp(16)))
-                y3 = add_scaled(y3, v, load8(P, at + np.uintp(24)))
+                y0 = add_scaled(y0, v, load8_short(P, at))
+                y1 = add_scaled(y1, v, load8_short(P, at + eight))
+                y2 = add_scaled(y2, v, load8_short(P, at + np.uintp(16)))
+                y3 = add_scaled(y3, v, load8_short(P, at + np.uintp(24)))
         at = size * t + k
-        store(x, at, add_scaled(load4(x, at), np.float32(1), totals(y0, y1, y2, y3)))
+        store(x, at, add_scaled(load4(x, at), units[t], totals(y0, y1, y2, y3)))
 
 
 # The first coarse level, in parallel. Chunks are those of the pixels, in the same two colours: (begin, end of the
@@ -116,7 +118,7 @@ def sweep_from_zero(chunks, near, A, inverse, b, x):
 
 
 @pjit
-def restrict_residual(chunks, near, A, x, residual, children, P, coarse):
+def restrict_residual(chunks, near, A, x, residual, children, P, units, coarse):
     """Write the residual after `sweep_from_zero` and its restriction."""
     for chunk in prange(chunks.shape[0]):
         for t in range(chunks[chunk, 0], chunks[chunk, 3]):
@@ -127,15 +129,15 @@ def restrict_residual(chunks, near, A, x, residual, children, P, coarse):
     for part in prange(parts):
         size = children.shape[0]
         for c in range(part * size // parts, (part + 1) * size // parts):
-            _restrict(np.uintp(c), np.uintp(4), children, P, residual, coarse)
+            _restrict(np.uintp(c), np.uintp(4), children, P, units, residual, coarse)
 
 
 @pjit
-def prolong_and_sweep_back(chunks, near, A, inverse, b, x, parents, P, coarse):
+def prolong_and_sweep_back(chunks, near, A, inverse, b, x, parents, P, units, coarse):
     """Add the coarse level's correction, then sweep in the reverse of the order of `sweep_from_zero`."""
     for chunk in prange(chunks.shape[0]):
         for t in range(chunks[chunk, 0], chunks[chunk, 3]):
-            _prolong(np.uintp(t), np.uintp(4), parents, P, coarse, x)
+            _prolong(np.uintp(t), np.uintp(4), parents, P, units, coarse, x)
     for even in range(2):
         odd = 1 - even
         for half in prange((chunks.shape[0] + 1 - odd) // 2):
@@ -196,7 +198,7 @@ def deep_sweep_from_zero(chunks, near, A, inverse, b, x):
 
 
 @pjit
-def deep_restrict_residual(chunks, near, A, x, residual, children, P, coarse, first, last):
+def deep_restrict_residual(chunks, near, A, x, residual, children, P, units, coarse, first, last):
     """`restrict_residual` on a large level; `first` .. `last` - 1 are the coarse tiles."""
     for chunk in prange(chunks.shape[0]):
         for t in range(chunks[chunk, 0], chunks[chunk, 3]):
@@ -207,15 +209,15 @@ def deep_restrict_residual(chunks, near, A, x, residual, children, P, coarse, fi
     for part in prange(parts):
         size = last - first
         for c in range(first + part * size // parts, first + (part + 1) * size // parts):
-            _restrict(np.uintp(c), np.uintp(8), children, P, residual, coarse)
+            _restrict(np.uintp(c), np.uintp(8), children, P, units, residual, coarse)
 
 
 @pjit
-def deep_prolong_and_sweep_back(chunks, near, A, inverse, b, x, parents, P):
+def deep_prolong_and_sweep_back(chunks, near, A, inverse, b, x, parents, P, units):
     """`prolong_and_sweep_back` on a large level."""
     for chunk in prange(chunks.shape[0]):
         for t in range(chunks[chunk, 0], chunks[chunk, 3]):
-            _prolong(np.uintp(t), np.uintp(8), parents, P, x, x)
+            _prolong(np.uintp(t), np.uintp(8), parents, P, units, x, x)
     for even in range(2):
         odd = 1 - even
         for half in prange((chunks.shape[0] + 1 - odd) // 2):
@@ -226,7 +228,7 @@ def deep_prolong_and_sweep_back(chunks, near, A, inverse, b, x, parents, P):
 
 
 @jit
-def cycle(top, starts, near, A, inverse, b, x, residual, parents, P, children, bottom):
+def cycle(top, starts, near, A, inverse, b, x, residual, parents, P, units, children, bottom):
     """One V-cycle from level `top` down, on one thread in one call: these levels are small.
 
     Level l has the tiles starts[l] .. starts[l + 1] - 1, the last one the inverse matrix `bottom`.
@@ -239,11 +241,11 @@ def cycle(top, starts, near, A, inverse, b, x, residual, parents, P, children, b
         for t in range(starts[level], starts[level + 1]):
             _deep_residual(near, A, x, np.uintp(t), 5, 9, 0, residual)
         for c in range(starts[level + 1], starts[level + 2]):
-            _restrict(np.uintp(c), np.uintp(8), children, P, residual, b)
+            _restrict(np.uintp(c), np.uintp(8), children, P, units, residual, b)
     _solve_bottom(starts[levels - 1], bottom, b, x)
     for level in range(levels - 2, top - 1, -1):
         for t in range(starts[level], starts[level + 1]):
-            _prolong(np.uintp(t), np.uintp(8), parents, P, x, x)
+            _prolong(np.uintp(t), np.uintp(8), parents, P, units, x, x)
         for t in range(starts[level + 1] - 1, starts[level] - 1, -1):
             _deep_relax(near, A, inverse, b, x, np.uintp(t), 0, 9, 0, work)
 

@@ -207,7 +207,7 @@ def _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums):
 
 @pjit
 def restrict_stencil(coefs, diagonal, corners, basis, near, A):
-    """Write the Galerkin product ``T^T A T`` of the stencil to the blocks `A` (n, 9, 16) of the tiles of `near`."""
+    """Write the Galerkin product ``T^T A T`` of the stencil to the blocks `A` (n, 9, 16) of `near`'s tiles."""
     parts = 64
     for part in prange(parts):
         sums = np.empty(4)
@@ -372,10 +372,24 @@ def _add_product(rows, inner, left, left_at, right, right_at, factor, result, re
 
 
 @jit
-def _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, sums, block):
+def _round_tile(t, size, values, P, units):
+    """Round a tile's blocks of the prolongation to multiples of a 32767th of the largest number."""
+    largest = np.float64(0)
+    for e in range(values.shape[0]):
+        largest = max(largest, abs(values[e]))
+    units[t] = largest / 32767
+    many = 1 / np.float64(units[t]) if units[t] > 0 else np.float64(0)
+    for slot in range(4):
+        for k in range(size):
+            for a in range(8):
+                P[t, slot, 8 * k + a] = np.int16(np.rint(many * values[size * (8 * slot + a) + k]))
+
+
+@jit
+def _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, units, sums, values):
     y, x = where[t, 0], where[t, 1]
     first_y, first_x = (y - 1) // 3, (x - 1) // 3
-    sums[:] = 0
+    sums[:], values[:] = 0, 0
     for s in range(9):
         u = near[t, s]
         if u >= 0:
@@ -388,33 +402,34 @@ def _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, p
         reached = (slot < 2 or y % 3 != 1) and (slot % 2 == 0 or x % 3 != 1)
         inside = cy + 2 < coarse_numbers.shape[0] and cx + 2 < coarse_numbers.shape[1]
         parents[t, slot] = coarse_numbers[cy + 1, cx + 1] if reached and inside else -1
-        block[:] = 0
-        _add_product(size, size, inverse, t * size * size, sums, 8 * size * slot, -damping, block, 0)
-        for k in range(size):
-            for a in range(8):
-                value = block[size * a + k]
-                if slot == own:
-                    value += T[size * (8 * near[t, 4] + a) + k]
-                P[t, slot, 8 * k + a] = value
+        _add_product(
+            size, size, inverse, t * size * size, sums, 8 * size * slot, -damping, values, 8 * size * slot
+        )
+    for e in range(8 * size):
+        values[8 * size * own + e] += T[8 * size * near[t, 4] + e]
+    _round_tile(t, size, values, P, units)
 
 
 @pjit
-def smooth_prolongation(size, where, near, A, inverse, T, coarse_numbers, damping, parents, P):
+def smooth_prolongation(size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, units):
     """Write ``P = (I - damping D^-1 A) T`` to `P` (n, 4, 8 size) towards the up to 2x2 coarse tiles `parents`.
 
-    The blocks of P are kept by rows: a product with the transpose is what set-up and restriction need. All but T
-    are of some tiles only, `near` and T speak of all.
+    The blocks of P are kept by rows: a product with the transpose is what set-up and restriction need. They are
+    int16, in multiples of each tile's `units`, which costs no iterations as the products are formed from the
+    rounded ones. All arrays but T are of some tiles only, `near` and T speak of all.
     """
     parts = 64
     for part in prange(parts):
         n = where.shape[0]
-        sums, block = np.empty(32 * size), np.empty(8 * size)
+        sums, values = np.empty(32 * size), np.empty(32 * size)
         for t in range(part * n // parts, (part + 1) * n // parts):
-            _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, sums, block)
+            _smooth_tile(
+                t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, units, sums, values
+            )
 
 
 @jit
-def _add_tile(size, t, y, x, near, A, first, parents, P, block, work):
+def _add_tile(size, t, y, x, near, A, first, parents, P, units, block, work):
     """Write row t of ``A P`` to `work`, 3x3 coarse tiles around the tile's own."""
     work[:] = 0
     for s in range(9):
@@ -426,13 +441,13 @@ def _add_tile(size, t, y, x, near, A, first, parents, P, block, work):
             if parents[u, slot] >= 0:
                 for k in range(size):
                     for a in range(8):
-                        block[size * a + k] = P[u, slot, 8 * k + a]
+                        block[size * a + k] = P[u, slot, 8 * k + a] * np.float64(units[u])
                 j = 3 * (first_y + slot // 2) + first_x + slot % 2
                 _add_product(size, size, A, (9 * (t - first) + s) * size * size, block, 0, 1.0, work, 8 * size * j)
 
 
 @jit
-def _restrict_row(cy, size, numbers, near, A, first, parents, P, coarse_where, coarse_starts, coarse_A):
+def _restrict_row(cy, size, numbers, near, A, first, parents, P, units, coarse_where, coarse_starts, coarse_A):
     work, block = np.empty(72 * size), np.empty(8 * size)
     coarse_A[576 * coarse_starts[cy] : 576 * coarse_starts[cy + 1]] = 0
     if coarse_starts[cy] == coarse_starts[cy + 1]:
@@ -442,13 +457,13 @@ def _restrict_row(cy, size, numbers, near, A, first, parents, P, coarse_where, c
             t = numbers[y + 1, x + 1]
             if t < 0:
                 continue
-            _add_tile(size, t, y, x, near, A, first, parents, P, block, work)
+            _add_tile(size, t, y, x, near, A, first, parents, P, units, block, work)
             for slot in range(4):
                 c = parents[t, slot]
                 if c < 0 or coarse_where[c, 0] != cy:
                     continue
                 for e in range(8 * size):  # the transpose by columns is the block by rows
-                    block[e] = P[t, slot, e]
+                    block[e] = P[t, slot, e] * np.float64(units[t])
                 shift_y, shift_x = cy - y // 3, coarse_where[c, 1] - x // 3
                 for j in range(9):
                     sy, sx = j // 3 - shift_y, j % 3 - shift_x
@@ -458,16 +473,18 @@ def _restrict_row(cy, size, numbers, near, A, first, parents, P, coarse_where, c
 
 
 @pjit
-def restrict_blocks(size, numbers, near, A, first, parents, P, coarse_where, coarse_starts, top, bottom, coarse_A):
-    """Write ``P^T A P`` to `coarse_A`, flat (coarse tiles, 9, 64), for the rows top .. bottom - 1 of coarse tiles.
+def restrict_blocks(
+    size, numbers, near, A, first, parents, P, units, coarse_where, coarse_starts, top, bottom, coarse_A
+):
+    """Write ``P^T A P`` to `coarse_A`, flat (coarse tiles, 9, 64), for the coarse rows top .. bottom - 1.
 
-    The blocks in A are those of the tiles from `first` on. A task is one row of coarse tiles; rows go to tasks in two
-    interlaced passes, so that parts of the image with much unknown are shared.
+    The blocks in A are those of the tiles from `first` on. A task is one row of coarse tiles; rows go to tasks in
+    two interlaced passes, so that parts of the image with much unknown are shared.
     """
     rows = bottom - top
     for task in prange(rows):
         cy = top + (2 * task if 2 * task < rows else 2 * (task - (rows + 1) // 2) + 1)
-        _restrict_row(cy, size, numbers, near, A, first, parents, P, coarse_where, coarse_starts, coarse_A)
+        _restrict_row(cy, size, numbers, near, A, first, parents, P, units, coarse_where, coarse_starts, coarse_A)
 
 
 @jit

@@ -77,11 +77,13 @@ class FirstLevel(Level):
             self.rounded_inverse[first : first + step] = inverse
 
     def strips(self) -> list[tuple[int, int]]:
+        """Split the rows into `STRIPS` parts."""
         rows = (len(self.starts) + 1) // 3
         step = -(-rows // STRIPS)
         return [(first, min(first + step, rows)) for first in range(0, rows, step)]
 
     def blocks(self, first: int, stop: int) -> tuple[Array, Array]:
+        """Form the blocks of some tiles from the stencil."""
         A = np.empty((stop - first, 9, 16))
         coefs, diagonal = self.stencil.coefs, self.stencil.diagonal
         setup.restrict_stencil(coefs, diagonal, self.corners, self.basis, self.near[first:stop], A)
@@ -94,6 +96,7 @@ class Transfer:
 
     parents: Array
     P: Array
+    units: Array
     children: Array
 
 
@@ -152,7 +155,8 @@ class Hierarchy:
         self.near, self.A, self.block_inverse = first.near, first.rounded, first.rounded_inverse
         self.b1, self.x1, self.r1 = (np.zeros((self.sizes[0], 4), narrow) for _ in range(3))
         if self.has_below:
-            self.parents, self.P, self.children = transfers[0].parents, transfers[0].P, transfers[0].children
+            top = transfers[0]
+            self.parents, self.P, self.units, self.children = top.parents, top.P, top.units, top.children
         below = levels[1:] if self.has_below else levels
         sizes = [len(level.where) for level in below]
         starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
@@ -165,13 +169,14 @@ class Hierarchy:
         for v in below:
             v.rounded = v.rounded_inverse = np.empty(0)
         self.deep_parents = np.full((total, 4), -1, np.int32)
-        self.deep_P = np.zeros((total if deep else 0, 4, 64), narrow)
+        self.deep_P = np.zeros((total if deep else 0, 4, 64), np.int16)
+        self.deep_units = np.zeros(len(self.deep_P), narrow)
         self.deep_children = np.full((total, 25), -1, np.int32)
         for level, transfer in enumerate(deep):
             fine = slice(starts[level], starts[level + 1])
             coarse = slice(starts[level + 1], starts[level + 2])
             self.deep_parents[fine] = _shift(transfer.parents, starts[level + 1])
-            self.deep_P[fine] = transfer.P
+            self.deep_P[fine], self.deep_units[fine] = transfer.P, transfer.units
             self.deep_children[coarse] = _shift(transfer.children, starts[level])
         width = 8 if self.has_below else 4
         self.deep_b, self.deep_x, self.deep_r = (np.zeros((total, width), narrow) for _ in range(3))
@@ -189,13 +194,13 @@ class Hierarchy:
         if self.has_below:
             blocks.sweep_from_zero(self.chunks, self.near, self.A, self.block_inverse, self.b1, self.x1)
             blocks.restrict_residual(
-                self.chunks, self.near, self.A, self.x1, self.r1, self.children, self.P, self.deep_b
+                self.chunks, self.near, self.A, self.x1, self.r1, self.children, self.P, self.units, self.deep_b
             )
         self._descend(0)
         if self.has_below:
             blocks.prolong_and_sweep_back(
                 self.chunks, self.near, self.A, self.block_inverse, self.b1, self.x1, self.parents, self.P,
-                self.deep_x,
+                self.units, self.deep_x,
             )  # fmt: skip
         correction = self.x1 if self.has_below else self.deep_x
         pixels.prolong_and_sweep_back(
@@ -207,18 +212,25 @@ class Hierarchy:
         if level == len(self.starts) - 2 or self.starts[level + 1] - self.starts[level] < LARGE:
             blocks.cycle(
                 level, self.starts, self.deep_near, self.deep_A, self.deep_inverse, self.deep_b, self.deep_x,
-                self.deep_r, self.deep_parents, self.deep_P, self.deep_children, self.bottom,
+                self.deep_r, self.deep_parents, self.deep_P, self.deep_units, self.deep_children, self.bottom,
             )  # fmt: skip
             return
         chunks, matrix = self.deep_chunks[level], (self.deep_near, self.deep_A)
         blocks.deep_sweep_from_zero(chunks, *matrix, self.deep_inverse, self.deep_b, self.deep_x)
         blocks.deep_restrict_residual(
-            chunks, *matrix, self.deep_x, self.deep_r, self.deep_children, self.deep_P, self.deep_b,
-            self.starts[level + 1], self.starts[level + 2],
+            chunks, *matrix, self.deep_x, self.deep_r, self.deep_children, self.deep_P, self.deep_units,
+            self.deep_b, self.starts[level + 1], self.starts[level + 2],
         )  # fmt: skip
         self._descend(level + 1)
         blocks.deep_prolong_and_sweep_back(
-            chunks, *matrix, self.deep_inverse, self.deep_b, self.deep_x, self.deep_parents, self.deep_P
+            chunks,
+            *matrix,
+            self.deep_inverse,
+            self.deep_b,
+            self.deep_x,
+            self.deep_parents,
+            self.deep_P,
+            self.deep_units,
         )
 
     @property
@@ -262,7 +274,7 @@ def _coarsen(fine: Level) -> tuple[Transfer, Level]:
 
 
 def _inherit(fine: Level, where: Array) -> tuple[Array, Array]:
-    """Choose the functions of the next level's tiles at `where`; return their parts and what they are of 1, R, G, B."""
+    """Choose the functions of the tiles at `where`; return their parts, and 1, R, G, B in these."""
     n_fine, size, colours = fine.functions.shape
     vectors = np.empty((n_fine, size, 8), np.float32)
     setup.fill_noise(size, fine.rounded_inverse, vectors)
@@ -280,7 +292,8 @@ def _galerkin(fine: Level, T: Array, where: Array, numbers: Array, starts: Array
     on the row below that.
     """
     n_fine, size = fine.functions.shape[:2]
-    parents, P = np.empty((n_fine, 4), np.int32), np.empty((n_fine, 4, 8 * size), np.float32)
+    parents, P = np.empty((n_fine, 4), np.int32), np.empty((n_fine, 4, 8 * size), np.int16)
+    units = np.empty(n_fine, np.float32)
     coarse_A = np.empty(len(where) * 9 * 64)
     smoothed = 0
     for top, bottom in fine.strips():
@@ -290,15 +303,27 @@ def _galerkin(fine: Level, T: Array, where: Array, numbers: Array, starts: Array
         new, skip = slice(smoothed, stop), smoothed - first
         setup.smooth_prolongation(
             size, fine.where[new], fine.near[new], A[skip:].ravel(), inverse[skip:].ravel(), T, numbers, DAMPING,
-            parents[new], P[new],
+            parents[new], P[new], units[new],
         )  # fmt: skip
         smoothed = stop
         setup.restrict_blocks(
-            size, fine.numbers, fine.near, A.ravel(), first, parents, P, where, starts, top, bottom, coarse_A
+            size,
+            fine.numbers,
+            fine.near,
+            A.ravel(),
+            first,
+            parents,
+            P,
+            units,
+            where,
+            starts,
+            top,
+            bottom,
+            coarse_A,
         )
     children = np.empty((len(where), 25), np.int32)
     setup.list_children(where, fine.numbers, children)
-    return Transfer(parents, P, children), coarse_A.reshape(-1, 9, 64)
+    return Transfer(parents, P, units, children), coarse_A.reshape(-1, 9, 64)
 
 
 def _inverses(A: Array) -> Array:
