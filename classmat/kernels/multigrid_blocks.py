@@ -14,13 +14,16 @@ from ._jit import jit, pjit, prange
 from ._simd import add_scaled, load4, load8, load8_short, splat4, splat8, store, totals
 
 
+# Bounds are unsigned everywhere: each combination of types, or of literal numbers, is compiled anew.
+
+
 @jit
 def _before(near, A, x, t, start, stop):
     """Sum the products with the earlier neighbours start .. stop - 1, whose blocks these keep."""
     one, four, sixteen = np.uintp(1), np.uintp(4), np.uintp(16)
     zero = splat4(np.float32(0))
     y0, y1, y2, y3 = zero, zero, zero, zero
-    for s in range(np.uintp(start), np.uintp(stop)):
+    for s in range(start, stop):
         if near[t, s] >= 0:
             u = np.uintp(near[t, s])
             at, v = sixteen * (four * (u + one) - one - s), load4(x, four * u)
@@ -37,7 +40,7 @@ def _after(near, A, x, t, start, stop):
     four, sixteen = np.uintp(4), np.uintp(16)
     y = splat4(np.float32(0))
     z = y
-    for s in range(np.uintp(start), np.uintp(stop)):
+    for s in range(start, stop):
         if near[t, s] >= 0:
             u, at = np.uintp(near[t, s]), sixteen * (four * t + s - np.uintp(5))
             y = add_scaled(y, x[u, 0], load4(A, at))
@@ -50,8 +53,8 @@ def _after(near, A, x, t, start, stop):
 @jit
 def _relax(near, A, inverse, b, x, t, start, after, stop, work):
     """Solve for one tile; of the neighbours those in start .. 3 and after .. stop - 1 count."""
-    y = add_scaled(load4(b, np.uintp(4) * t), np.float32(-1), _before(near, A, x, t, start, 4))
-    store(work, np.uintp(0), add_scaled(y, np.float32(-1), _after(near, A, x, t, after, stop)))
+    y = add_scaled(load4(b, np.uintp(4) * t), np.float32(-1), _before(near, A, x, t, np.uintp(start), np.uintp(4)))
+    store(work, np.uintp(0), add_scaled(y, np.float32(-1), _after(near, A, x, t, np.uintp(after), np.uintp(stop))))
     y = splat4(np.float32(0))
     for k in range(np.uintp(4)):
         y = add_scaled(y, work[k], load4(inverse, np.uintp(16) * t + np.uintp(4) * k))
@@ -61,7 +64,11 @@ def _relax(near, A, inverse, b, x, t, start, after, stop, work):
 @jit
 def _residual(near, A, x, t, above, stop, residual):
     """Write minus the products with the neighbours 0 .. above - 1 and 5 .. stop - 1."""
-    y = add_scaled(_after(near, A, x, t, 5, stop), np.float32(1), _before(near, A, x, t, 0, above))
+    y = add_scaled(
+        _after(near, A, x, t, np.uintp(5), np.uintp(stop)),
+        np.float32(1),
+        _before(near, A, x, t, np.uintp(0), np.uintp(above)),
+    )
     store(residual, np.uintp(4) * t, add_scaled(splat4(np.float32(0)), np.float32(-1), y))
 
 
@@ -156,7 +163,7 @@ def _deep_sum(near, A, x, t, start, stop):
     one, eight = np.uintp(1), np.uintp(8)
     y = splat8(np.float32(0))
     z = y
-    for s in range(np.uintp(start), np.uintp(stop)):
+    for s in range(start, stop):
         if near[t, s] >= 0 and s != 4:
             u, at = np.uintp(near[t, s]), np.uintp(64) * (np.uintp(9) * t + s)
             for k in range(np.uintp(0), eight, np.uintp(2)):
@@ -169,8 +176,8 @@ def _deep_sum(near, A, x, t, start, stop):
 def _deep_relax(near, A, inverse, b, x, t, start, stop, below, work):
     """Solve for one tile; neighbours outside start .. stop - 1, and 6 .. below - 1, are taken as zero."""
     eight = np.uintp(8)
-    y = add_scaled(load8(b, eight * t), np.float32(-1), _deep_sum(near, A, x, t, start, stop))
-    store(work, np.uintp(0), add_scaled(y, np.float32(-1), _deep_sum(near, A, x, t, 6, below)))
+    y = add_scaled(load8(b, eight * t), np.float32(-1), _deep_sum(near, A, x, t, np.uintp(start), np.uintp(stop)))
+    store(work, np.uintp(0), add_scaled(y, np.float32(-1), _deep_sum(near, A, x, t, np.uintp(6), np.uintp(below))))
     y = splat8(np.float32(0))
     for k in range(eight):
         y = add_scaled(y, work[k], load8(inverse, eight * (eight * t + k)))
@@ -180,7 +187,8 @@ def _deep_relax(near, A, inverse, b, x, t, start, stop, below, work):
 @jit
 def _deep_residual(near, A, x, t, start, stop, above, residual):
     """Write minus the products with the neighbours start .. stop - 1 and 0 .. above - 1."""
-    y = add_scaled(_deep_sum(near, A, x, t, start, stop), np.float32(1), _deep_sum(near, A, x, t, 0, above))
+    later = _deep_sum(near, A, x, t, np.uintp(start), np.uintp(stop))
+    y = add_scaled(later, np.float32(1), _deep_sum(near, A, x, t, np.uintp(0), np.uintp(above)))
     store(residual, np.uintp(8) * t, add_scaled(splat8(np.float32(0)), np.float32(-1), y))
 
 

@@ -349,7 +349,7 @@ def inherit_basis(numbers, functions, vectors, drop, least, T, coarse_where, coa
     The functions span 1, R, G, B and then the relaxed `vectors` as far as they are new.
     """
     for c in prange(coarse_where.shape[0]):
-        _inherit_tile(c, numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions)
+        _inherit_tile(np.int64(c), numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions)
 
 
 @jit
