@@ -13,7 +13,6 @@ import numpy as np
 from ._jit import jit, pjit, prange
 from ._simd import add_scaled, load4, load8, load8_short, splat4, splat8, store, totals
 
-
 # Bounds are unsigned everywhere: each combination of types, or of literal numbers, is compiled anew.
 
 
