@@ -1,8 +1,9 @@
 """Vectors of four or eight numbers as values: what a compiler does not find in loops over small blocks.
 
-``load4``, ``load8`` read from an array at a flat index, ``store`` writes, ``splat4``, ``splat8`` repeat a number,
-``add_scaled(a, s, b)`` is ``a + s b`` for a vector or a number s, ``widen`` makes float64 of it. LLVM maps them to
-whatever width the machine has.
+``load4``, ``load8`` read from an array at a flat index, ``load8_short`` eight int16 as float32, ``store`` writes,
+``splat4``, ``splat8`` repeat a number, ``add_scaled(a, s, b)`` is ``a + s b`` for a vector or a number s,
+``totals(a, b, c, d)`` are the sums over their lanes as a vector of four, ``widen`` makes float64 of it. LLVM maps
+them to whatever width the machine has.
 """
 
 from llvmlite import ir
@@ -52,6 +53,19 @@ def _loader(count):
 
 
 load4, load8 = _loader(4), _loader(8)
+
+
+@intrinsic
+def load8_short(typingctx, array, index):
+    """Read eight int16 as float32."""
+
+    def codegen(context, builder, signature, args):
+        pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
+        value = builder.load(builder.bitcast(pointer, ir.VectorType(ir.IntType(16), 8).as_pointer()))
+        value.align = 2
+        return builder.sitofp(value, context.get_value_type(signature.return_type))
+
+    return Lanes(types.float32, 8)(array, types.uint64), codegen
 
 
 @intrinsic
@@ -113,3 +127,25 @@ def widen(typingctx, a):
         return builder.fpext(args[0], context.get_value_type(signature.return_type))
 
     return Lanes(types.float64, a.count)(a), codegen
+
+
+def _pick(builder, a, b, lanes):
+    i32 = ir.IntType(32)
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(i32, len(lanes)), [i32(lane) for lane in lanes]))
+
+
+def _fold(builder, a, b, first, second):
+    return builder.fadd(_pick(builder, a, b, first), _pick(builder, a, b, second))
+
+
+@intrinsic
+def totals(typingctx, a, b, c, d):
+    """Sum each of four vectors."""
+
+    def codegen(context, builder, signature, args):
+        if a.count == 8:
+            args = [_fold(builder, v, v, [0, 1, 2, 3], [4, 5, 6, 7]) for v in args]
+        ab, cd = (_fold(builder, args[k], args[k + 1], [0, 4, 1, 5], [2, 6, 3, 7]) for k in (0, 2))
+        return _fold(builder, ab, cd, [0, 1, 4, 5], [2, 3, 6, 7])
+
+    return Lanes(a.number, 4)(a, b, c, d), codegen

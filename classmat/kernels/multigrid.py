@@ -15,6 +15,8 @@ from ._jit import OPTIONS, jit, pjit, prange
 
 LONGEST = 256
 fused = njit(fastmath={"contract"}, **OPTIONS)
+# Sums over a segment may be taken in any order, but always in the same one.
+sums = njit(fastmath={"contract", "reassoc"}, **OPTIONS)
 
 
 @fused
@@ -62,11 +64,11 @@ def _rows(s, n, place, coefs, x, above1, above2, below1, below2, total):
 
 
 @fused
-def _sweep_right(n, own, coefs, inverse, b, x, total, near, far):
-    """Solve for a segment from left to right; pixels to its right are taken as zero."""
+def _sweep_right(n, own, coefs, inverse, b, scale, x, total, near, far):
+    """Solve for a segment from left to right, for b times `scale`; pixels to its right are taken as zero."""
     one, two = np.uintp(1), np.uintp(2)
     for i in range(n):
-        total[i] = inverse[own + i] * (b[own + i] - total[i])
+        total[i] = inverse[own + i] * (np.float32(scale * b[own + i]) - total[i])
     for i in range(n):
         near[i] = inverse[own + i] * coefs[0, own + i - one]
         far[i] = inverse[own + i] * coefs[1, own + i - two]
@@ -78,13 +80,13 @@ def _sweep_right(n, own, coefs, inverse, b, x, total, near, far):
 
 
 @fused
-def _sweep_left(n, own, coefs, inverse, b, x, total, near, far):
+def _sweep_left(n, own, coefs, inverse, b, scale, x, total, near, far):
     """Solve for a segment from right to left."""
     one, two = np.uintp(1), np.uintp(2)
     for i in range(n):
         total[i] += coefs[0, own + i - one] * x[own + i - one] + coefs[1, own + i - two] * x[own + i - two]
     for i in range(n):
-        total[i] = inverse[own + i] * (b[own + i] - total[i])
+        total[i] = inverse[own + i] * (np.float32(scale * b[own + i]) - total[i])
     for i in range(n):
         near[i] = inverse[own + i] * coefs[0, own + i]
         far[i] = inverse[own + i] * coefs[1, own + i]
@@ -97,10 +99,12 @@ def _sweep_left(n, own, coefs, inverse, b, x, total, near, far):
 
 
 @fused
-def _later_in_row(n, own, coefs, x, total, result):
+def _later_in_row(n, own, coefs, x, total, residual, left):
     one, two = np.uintp(1), np.uintp(2)
     for i in range(n):
-        result[own + i] = -(total[i] + coefs[0, own + i] * x[own + i + one] + coefs[1, own + i] * x[own + i + two])
+        residual[left + i] = -(
+            total[i] + coefs[0, own + i] * x[own + i + one] + coefs[1, own + i] * x[own + i + two]
+        )
 
 
 @intrinsic
@@ -158,31 +162,24 @@ def _call(builder, name, result, *arguments):
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
-@pjit
-def sweep_from_zero(chunks, row_segments, segments, places, coefs, inverse, b, x):
-    """One forward sweep on x, which is zero: only pixels that were swept before count."""
-    for odd in range(2):
-        for half in prange((chunks.shape[0] - odd) // 2):
-            state = _flush_denormals()
-            work = np.empty((3, LONGEST), np.float32)
-            first, stop = chunks[2 * half + odd], chunks[2 * half + odd + 1]
-            for y in range(first, stop):
-                above1, above2 = odd == 1 or y > first, odd == 1 or y > first + 1
-                below1, below2 = odd == 1 and y + 1 >= stop, odd == 1 and y + 2 >= stop
-                for s in range(row_segments[y], row_segments[y + 1]):
-                    n, own = np.uintp(segments[s, 1]), np.uintp(places[s, 2])
-                    _rows(s, n, places, coefs, x, above1, above2, below1, below2, work[0])
-                    _sweep_right(n, own, coefs, inverse, b, x, work[0], work[1], work[2])
-            _restore(state)
+@jit
+def _sweep_row(y, first, stop, even, row_segments, segments, places, coefs, inverse, b, scale, x, work):
+    """Sweep a row of a chunk; what was not swept before counts as zero."""
+    above1, above2 = not even or y > first, not even or y > first + 1
+    below1, below2 = not even and y + 1 >= stop, not even and y + 2 >= stop
+    for s in range(row_segments[y], row_segments[y + 1]):
+        n, own = np.uintp(segments[s, 1]), np.uintp(places[s, 2])
+        _rows(s, n, places, coefs, x, above1, above2, below1, below2, work[0])
+        _sweep_right(n, own, coefs, inverse, b, scale, x, work[0], work[1], work[2])
 
 
 @jit
-def _restrict(t, corners, basis, fine, coarse):
+def _restrict(t, left, basis, residual, coarse):
+    """Restrict four rows of the image to a tile whose first column is `left`."""
     s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
     for r in range(4):
-        at = np.uintp(corners[t, r])
         for c in range(np.uintp(4)):
-            value = fine[at + c]
+            value = residual[r, left + c]
             p = np.uintp(4 * r) + c
             s0 += basis[t, p, 0] * value
             s1 += basis[t, p, 1] * value
@@ -191,57 +188,155 @@ def _restrict(t, corners, basis, fine, coarse):
     coarse[t, 0], coarse[t, 1], coarse[t, 2], coarse[t, 3] = s0, s1, s2, s3
 
 
-@pjit
-def restrict_residual(
-    chunks, row_segments, segments, places, coefs, x, residual, tile_chunks, corners, basis, coarse
+@jit
+def _restrict_row(
+    ty,
+    first,
+    stop,
+    even,
+    row_segments,
+    segments,
+    places,
+    coefs,
+    x,
+    tile_rows,
+    columns,
+    basis,
+    work,
+    residual,
+    coarse,
 ):
-    """Write the residual after `sweep_from_zero` and its restriction: what the pixels swept later add."""
-    for chunk in prange(chunks.shape[0] - 1):
-        state = _flush_denormals()
-        total = np.empty(LONGEST, np.float32)
-        first, stop = chunks[chunk], chunks[chunk + 1]
-        even = chunk % 2 == 0
-        for y in range(first, stop):
-            above1, above2 = even and y == first, even and y <= first + 1
-            below1, below2 = even or y + 1 < stop, even or y + 2 < stop
-            for s in range(row_segments[y], row_segments[y + 1]):
-                n, own = np.uintp(segments[s, 1]), np.uintp(places[s, 2])
-                _rows(s, n, places, coefs, x, above1, above2, below1, below2, total)
-                _later_in_row(n, own, coefs, x, total, residual)
-        for t in range(tile_chunks[chunk], tile_chunks[chunk + 1]):
-            _restrict(t, corners, basis, residual, coarse)
-        _restore(state)
+    """Restrict the residual of a row of tiles: what the pixels swept later add.
+
+    No more of it is kept than the four rows `residual`. Where pixels are known these hold anything, as the basis
+    is zero.
+    """
+    for y in range(4 * ty, min(4 * ty + 4, stop)):
+        above1, above2 = even and y == first, even and y <= first + 1
+        below1, below2 = even or y + 1 < stop, even or y + 2 < stop
+        for s in range(row_segments[y], row_segments[y + 1]):
+            n, own, left = np.uintp(segments[s, 1]), np.uintp(places[s, 2]), np.uintp(segments[s, 0])
+            _rows(s, n, places, coefs, x, above1, above2, below1, below2, work[0])
+            _later_in_row(n, own, coefs, x, work[0], residual[y - 4 * ty], left)
+    for t in range(tile_rows[ty], tile_rows[ty + 1]):
+        _restrict(np.uintp(t), np.uintp(4 * columns[t]), basis, residual, coarse)
 
 
 @pjit
-def prolong(tile_chunks, corners, basis, coarse, fine):
-    """Add the tiles' corrections to the pixels."""
-    for chunk in prange(tile_chunks.shape[0] - 1):
-        for t in range(tile_chunks[chunk], tile_chunks[chunk + 1]):
-            e0, e1, e2, e3 = coarse[t, 0], coarse[t, 1], coarse[t, 2], coarse[t, 3]
-            for r in range(4):
-                at = np.uintp(corners[t, r])
-                for c in range(np.uintp(4)):
-                    p = np.uintp(4 * r) + c
-                    fine[at + c] += (basis[t, p, 0] * e0 + basis[t, p, 1] * e1) + (
-                        basis[t, p, 2] * e2 + basis[t, p, 3] * e3
+def sweep_and_restrict(
+    chunks, row_segments, segments, places, coefs, inverse, b, scale, x, tile_rows, columns, width, basis, coarse
+):
+    """One forward sweep on ``A x = scale b`` from zero, and the restriction of the residual that it leaves.
+
+    x holds zero beside the unknown pixels. A row of tiles is restricted as soon as the next row is swept, while
+    its coefficients are in the cache; only the first and the last of an even chunk wait for the odd chunks.
+    """
+    for phase in range(3):
+        odd = phase % 2
+        for half in prange((chunks.shape[0] - odd) // 2):
+            state = _flush_denormals()
+            work, residual = np.empty((3, LONGEST), np.float32), np.zeros((4, width), np.float32)
+            first, stop = chunks[2 * half + odd], chunks[2 * half + odd + 1]
+            top, last = first // 4, (stop - 1) // 4
+            for ty in range(top, last + 2):
+                if phase < 2:
+                    for y in range(4 * ty, min(4 * ty + 4, stop)):
+                        _sweep_row(
+                            y,
+                            first,
+                            stop,
+                            odd == 0,
+                            row_segments,
+                            segments,
+                            places,
+                            coefs,
+                            inverse,
+                            b,
+                            scale,
+                            x,
+                            work,
+                        )
+                edge = ty == top + 1 or ty == last + 1
+                if ty > top and (odd == 1 or edge == (phase == 2)):
+                    _restrict_row(
+                        ty - 1,
+                        first,
+                        stop,
+                        odd == 0,
+                        row_segments,
+                        segments,
+                        places,
+                        coefs,
+                        x,
+                        tile_rows,
+                        columns,
+                        basis,
+                        work,
+                        residual,
+                        coarse,
                     )
+            _restore(state)
+
+
+@jit
+def _prolong_row(ty, tile_rows, corners, basis, coarse, fine):
+    """Add the corrections of a row of tiles to its pixels."""
+    for t in range(np.uintp(tile_rows[ty]), np.uintp(tile_rows[ty + 1])):
+        e0, e1, e2, e3 = coarse[t, 0], coarse[t, 1], coarse[t, 2], coarse[t, 3]
+        for r in range(4):
+            at = np.uintp(corners[t, r])
+            for c in range(np.uintp(4)):
+                p = np.uintp(4 * r) + c
+                fine[at + c] += (basis[t, p, 0] * e0 + basis[t, p, 1] * e1) + (
+                    basis[t, p, 2] * e2 + basis[t, p, 3] * e3
+                )
+
+
+@sums
+def _measure(n, own, r, q, z, dots):
+    """Add a segment's ``r . z``, ``q . z`` and ``max |z|`` to `dots`."""
+    rz, qz, largest = np.float64(0), np.float64(0), np.float32(0)
+    for i in range(n):
+        rz += r[own + i] * z[own + i]
+        qz += q[own + i] * z[own + i]
+    for i in range(n):
+        largest = max(largest, abs(z[own + i]))
+    dots[0] += rz
+    dots[1] += qz
+    dots[2] = max(dots[2], largest)
 
 
 @pjit
-def sweep_back(chunks, row_segments, segments, places, coefs, inverse, b, x):
-    """One backward sweep: the exact reverse of the order of `sweep_from_zero`."""
-    for even in range(2):
-        odd = 1 - even
+def prolong_and_sweep_back(
+    chunks, row_segments, segments, places, coefs, inverse, b, scale, x, tile_rows, corners, basis, coarse, q, dots
+):
+    """Add the tiles' corrections, then sweep in the exact reverse of the order of `sweep_and_restrict`.
+
+    A row of tiles is corrected just before it is needed, the first and the last of even chunks before all others.
+    Each chunk's ``b . x``, ``q . x`` and ``max |x|`` are written to `dots` (chunks, 3).
+    """
+    for phase in range(3):
+        odd = phase % 2
         for half in prange((chunks.shape[0] - odd) // 2):
             state = _flush_denormals()
             work = np.empty((3, LONGEST), np.float32)
-            first, stop = chunks[2 * half + odd], chunks[2 * half + odd + 1]
-            for y in range(stop - 1, first - 1, -1):
-                for s in range(row_segments[y + 1] - 1, row_segments[y] - 1, -1):
-                    n, own = np.uintp(segments[s, 1]), np.uintp(places[s, 2])
-                    _rows(s, n, places, coefs, x, True, True, True, True, work[0])
-                    _sweep_left(n, own, coefs, inverse, b, x, work[0], work[1], work[2])
+            chunk = 2 * half + odd
+            first, stop = chunks[chunk], chunks[chunk + 1]
+            top, last = first // 4, (stop - 1) // 4
+            dots[chunk] = 0
+            for ty in range(last, top - 2, -1):
+                # corrected in this phase: here the row above the one that is swept
+                edge = ty == top or ty == last
+                if ty >= top and (odd == 1 or edge == (phase == 0)):
+                    _prolong_row(ty, tile_rows, corners, basis, coarse, x)
+                if phase == 0 or ty == last:
+                    continue
+                for y in range(min(4 * ty + 8, stop) - 1, 4 * ty + 3, -1):
+                    for s in range(row_segments[y + 1] - 1, row_segments[y] - 1, -1):
+                        n, own = np.uintp(segments[s, 1]), np.uintp(places[s, 2])
+                        _rows(s, n, places, coefs, x, True, True, True, True, work[0])
+                        _sweep_left(n, own, coefs, inverse, b, scale, x, work[0], work[1], work[2])
+                        _measure(n, own, b, q, x, dots[chunk])
             _restore(state)
 
 
@@ -252,31 +347,17 @@ def _span(chunk, chunks, size):
 
 
 @pjit
-def advance(step, p, q, x, r, unit, rounded, norms):
-    """``x += step p``, ``r -= step q``; r in multiples of `unit` to `rounded`, parts of r . r to `norms`."""
+def advance(step, p, q, x, r, norms):
+    """``x += step p``, ``r -= step q``; parts of r . r to `norms`."""
     for chunk in prange(norms.shape[0]):
         start, stop = _span(chunk, norms.shape[0], x.shape[0])
-        norm, scale = np.float64(0), 1 / unit
+        norm = np.float64(0)
         for i in range(start, stop):
             x[i] += step * p[i]
             value = r[i] - step * q[i]
             r[i] = value
-            rounded[i] = value * scale
             norm += value * value
         norms[chunk] = norm
-
-
-@pjit
-def measure(z, r, q, dots):
-    """Write each part's ``r . z``, ``q . z`` and ``max |z|`` to `dots` (parts, 3)."""
-    for chunk in prange(dots.shape[0]):
-        start, stop = _span(chunk, dots.shape[0], z.shape[0])
-        rz, qz, largest = np.float64(0), np.float64(0), np.float32(0)
-        for i in range(start, stop):
-            rz += r[i] * z[i]
-            qz += q[i] * z[i]
-            largest = max(largest, abs(z[i]))
-        dots[chunk, 0], dots[chunk, 1], dots[chunk, 2] = rz, qz, largest
 
 
 @pjit

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._jit import jit, pjit, prange
-from ._simd import add_scaled, load4, load8, splat8, store, widen
+from ._simd import add_scaled, load4, load8, splat4, splat8, store, widen
 
 
 @jit
@@ -119,11 +119,12 @@ def _orthonormalise(v, colours, q, drop, least):
 @jit
 def _coordinates(q, v, result):
     """Write the coordinates of the functions v in the basis q: result[k, f] = q_k . v_f."""
-    result[:] = 0
     for k in range(q.shape[0]):
         for f in range(v.shape[0]):
+            total = np.float64(0)
             for i in range(v.shape[1]):
-                result[k, f] += q[k, i] * v[f, i]
+                total += q[k, i] * v[f, i]
+            result[k, f] = total
 
 
 @jit
@@ -160,54 +161,59 @@ def colour_basis(image, is_unknown, quads, spare, where, drop, corners, basis, f
 
 
 @jit
-def _gather_pixel(u, p, corners, basis, value, sums, s):
-    for k in range(4):
-        sums[s, k] += value * basis[u, p, k]
+def _coefficient(coefs, diagonal, own, there, dy, dx):
+    if dy > 0 or (dy == 0 and dx > 0):
+        return np.float64(coefs[dx - 1 if dy == 0 else 5 * dy - 1 + dx, own])
+    if dy < 0 or dx < 0:
+        return np.float64(coefs[-dx - 1 if dy == 0 else -5 * dy - 1 - dx, there])
+    return diagonal[own]
 
 
 @jit
-def _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums, total):
-    total[:] = 0
+def _gather_pixel(u, top, left, y, x, own, coefs, diagonal, corners, basis):
+    """Return the products of a pixel's row with the functions of tile u; places count from `top`, `left` of it."""
+    total = splat4(np.float64(0))
+    for yy in range(max(0, y - 2 - top), min(4, y + 3 - top)):
+        for xx in range(max(0, x - 2 - left), min(4, x + 3 - left)):
+            value = _coefficient(coefs, diagonal, own, corners[u, yy] + xx, top + yy - y, left + xx - x)
+            total = add_scaled(total, value, widen(load4(basis, np.uintp(64 * u + 16 * yy + 4 * xx))))
+    return total
+
+
+@jit
+def _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums):
+    A[t] = 0
+    tile = near[t, 4]
     for p in range(16):
-        if basis[t, p, 0] == 0:  # the first function is the constant: not an unknown pixel
+        if basis[tile, p, 0] == 0:  # the first function is the constant: not an unknown pixel
             continue
         y, x = p // 4, p % 4
-        own = corners[t, y] + x
-        sums[:] = 0
-        for dy in range(-2, 3):
-            for dx in range(-2, 3):
-                yy, xx = y + dy + 4, x + dx + 4
-                s = 3 * (yy // 4) + xx // 4
-                u = near[t, s]
-                if u < 0:
-                    continue
-                there = corners[u, yy % 4] + xx % 4
-                if dy > 0 or (dy == 0 and dx > 0):
-                    value = np.float64(coefs[dx - 1 if dy == 0 else 5 * dy - 1 + dx, own])
-                elif dy < 0 or dx < 0:
-                    value = np.float64(coefs[-dx - 1 if dy == 0 else -5 * dy - 1 - dx, there])
-                else:
-                    value = diagonal[own]
-                _gather_pixel(u, 4 * (yy % 4) + xx % 4, corners, basis, value, sums, s)
-        for s in range(9):
-            for b in range(4):
-                for a in range(4):
-                    total[s, 4 * b + a] += basis[t, p, a] * sums[s, b]
+        own = corners[tile, y] + x
+        functions = widen(load4(basis, np.uintp(64 * tile + 4 * p)))
+        # the stencil reaches two pixels: into up to 2x2 tiles
+        for sy in range((y + 2) // 4, (y + 6) // 4 + 1):
+            for sx in range((x + 2) // 4, (x + 6) // 4 + 1):
+                u = near[t, 3 * sy + sx]
+                if u >= 0:
+                    row = _gather_pixel(u, 4 * sy - 4, 4 * sx - 4, y, x, own, coefs, diagonal, corners, basis)
+                    store(sums, np.uintp(0), row)
+                    for b in range(4):
+                        at = np.uintp(16 * (9 * t + 3 * sy + sx) + 4 * b)
+                        store(A, at, add_scaled(load4(A, at), sums[b], functions))
     for k in range(4):  # functions that are not used
-        if total[4, 5 * k] <= 0:
-            total[4, 5 * k] = 1
-    A[t] = total
+        if A[t, 4, 5 * k] <= 0:
+            A[t, 4, 5 * k] = 1
 
 
 @pjit
 def restrict_stencil(coefs, diagonal, corners, basis, near, A):
-    """Write the Galerkin product ``T^T A T`` of the stencil to the tiles' blocks `A` (n, 9, 16)."""
+    """Write the Galerkin product ``T^T A T`` of the stencil to the blocks `A` (n, 9, 16) of `near`'s tiles."""
     parts = 64
     for part in prange(parts):
-        sums, total = np.empty((9, 4)), np.empty((9, 16))
+        sums = np.empty(4)
         size = near.shape[0]
         for t in range(part * size // parts, (part + 1) * size // parts):
-            _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums, total)
+            _restrict_tile(t, coefs, diagonal, corners, basis, near, A, sums)
 
 
 @jit
@@ -258,32 +264,36 @@ def _noise(t, i):
 
 
 @jit
-def fill_noise(size, A, vectors):
+def fill_noise(size, inverse, vectors):
     """Fill `vectors` (n, size, 8) with noise where the functions are used."""
     for t in range(vectors.shape[0]):
         for k in range(size):
-            used = A[t, 4, (size + 1) * k] != 1
+            used = inverse[t, (size + 1) * k] != 1
             for v in range(8):
                 vectors[t, k, v] = _noise(t, 8 * k + v) if used else np.float64(0)
 
 
 @jit
 def _relax_eight(t, size, near, A, inverse, vectors, work):
-    """Solve for one tile of eight homogeneous systems; all but `near` are flat."""
+    """Solve for one tile of eight homogeneous systems; all but `near` are flat, A is as in `multigrid_blocks`."""
     one, two, three, four = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
     eight, zero = np.uintp(8), splat8(np.float32(0))
     for p in range(np.uintp(0), size, four):
         y0, y1, y2, y3 = zero, zero, zero, zero
         for s in range(np.uintp(9)):
             if near[t, s] >= 0 and s != 4:
-                u = np.uintp(near[t, s]) * size
-                block = (t * np.uintp(9) + s) * size * size + p
+                u = np.uintp(near[t, s])
+                row, column, block = one, size, size * size * (np.uintp(9) * t + s)
+                if size == four:
+                    block = np.uintp(16) * (four * t + s - np.uintp(5))
+                    if s < four:
+                        row, column, block = size, one, np.uintp(16) * (four * (u + one) - one - s)
                 for q in range(size):
-                    x, at = load8(vectors, eight * (u + q)), block + size * q
+                    x, at = load8(vectors, eight * (u * size + q)), block + row * p + column * q
                     y0 = add_scaled(y0, A[at], x)
-                    y1 = add_scaled(y1, A[at + one], x)
-                    y2 = add_scaled(y2, A[at + two], x)
-                    y3 = add_scaled(y3, A[at + three], x)
+                    y1 = add_scaled(y1, A[at + row], x)
+                    y2 = add_scaled(y2, A[at + two * row], x)
+                    y3 = add_scaled(y3, A[at + three * row], x)
         store(work, eight * p, y0)
         store(work, eight * (p + one), y1)
         store(work, eight * (p + two), y2)
@@ -339,7 +349,7 @@ def inherit_basis(numbers, functions, vectors, drop, least, T, coarse_where, coa
     The functions span 1, R, G, B and then the relaxed `vectors` as far as they are new.
     """
     for c in prange(coarse_where.shape[0]):
-        _inherit_tile(c, numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions)
+        _inherit_tile(np.int64(c), numbers, functions, vectors, drop, least, T, coarse_where, coarse_functions)
 
 
 @jit
@@ -362,10 +372,24 @@ def _add_product(rows, inner, left, left_at, right, right_at, factor, result, re
 
 
 @jit
-def _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, sums, block):
+def _round_tile(t, size, values, P, units):
+    """Round a tile's blocks of the prolongation to multiples of a 32767th of the largest number."""
+    largest = np.float64(0)
+    for e in range(values.shape[0]):
+        largest = max(largest, abs(values[e]))
+    units[t] = largest / 32767
+    many = 1 / np.float64(units[t]) if units[t] > 0 else np.float64(0)
+    for slot in range(4):
+        for k in range(size):
+            for a in range(8):
+                P[t, slot, 8 * k + a] = np.int16(np.rint(many * values[size * (8 * slot + a) + k]))
+
+
+@jit
+def _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, units, sums, values):
     y, x = where[t, 0], where[t, 1]
     first_y, first_x = (y - 1) // 3, (x - 1) // 3
-    sums[:] = 0
+    sums[:], values[:] = 0, 0
     for s in range(9):
         u = near[t, s]
         if u >= 0:
@@ -378,32 +402,34 @@ def _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, p
         reached = (slot < 2 or y % 3 != 1) and (slot % 2 == 0 or x % 3 != 1)
         inside = cy + 2 < coarse_numbers.shape[0] and cx + 2 < coarse_numbers.shape[1]
         parents[t, slot] = coarse_numbers[cy + 1, cx + 1] if reached and inside else -1
-        block[:] = 0
-        _add_product(size, size, inverse, t * size * size, sums, 8 * size * slot, -damping, block, 0)
-        for k in range(size):
-            for a in range(8):
-                value = block[size * a + k]
-                if slot == own:
-                    value += T[size * (8 * t + a) + k]
-                P[t, slot, 8 * k + a] = value
+        _add_product(
+            size, size, inverse, t * size * size, sums, 8 * size * slot, -damping, values, 8 * size * slot
+        )
+    for e in range(8 * size):
+        values[8 * size * own + e] += T[8 * size * near[t, 4] + e]
+    _round_tile(t, size, values, P, units)
 
 
 @pjit
-def smooth_prolongation(size, where, near, A, inverse, T, coarse_numbers, damping, parents, P):
+def smooth_prolongation(size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, units):
     """Write ``P = (I - damping D^-1 A) T`` to `P` (n, 4, 8 size) towards the up to 2x2 coarse tiles `parents`.
 
-    The blocks of P are kept by rows: a product with the transpose is what set-up and restriction need.
+    The blocks of P are kept by rows: a product with the transpose is what set-up and restriction need. They are
+    int16, in multiples of each tile's `units`, which costs no iterations as the products are formed from the
+    rounded ones. All arrays but T are of some tiles only, `near` and T speak of all.
     """
     parts = 64
     for part in prange(parts):
         n = where.shape[0]
-        sums, block = np.empty(32 * size), np.empty(8 * size)
+        sums, values = np.empty(32 * size), np.empty(32 * size)
         for t in range(part * n // parts, (part + 1) * n // parts):
-            _smooth_tile(t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, sums, block)
+            _smooth_tile(
+                t, size, where, near, A, inverse, T, coarse_numbers, damping, parents, P, units, sums, values
+            )
 
 
 @jit
-def _add_tile(size, t, y, x, near, A, parents, P, block, work):
+def _add_tile(size, t, y, x, near, A, first, parents, P, units, block, work):
     """Write row t of ``A P`` to `work`, 3x3 coarse tiles around the tile's own."""
     work[:] = 0
     for s in range(9):
@@ -415,13 +441,13 @@ def _add_tile(size, t, y, x, near, A, parents, P, block, work):
             if parents[u, slot] >= 0:
                 for k in range(size):
                     for a in range(8):
-                        block[size * a + k] = P[u, slot, 8 * k + a]
+                        block[size * a + k] = P[u, slot, 8 * k + a] * np.float64(units[u])
                 j = 3 * (first_y + slot // 2) + first_x + slot % 2
-                _add_product(size, size, A, (9 * t + s) * size * size, block, 0, 1.0, work, 8 * size * j)
+                _add_product(size, size, A, (9 * (t - first) + s) * size * size, block, 0, 1.0, work, 8 * size * j)
 
 
 @jit
-def _restrict_row(cy, size, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A):
+def _restrict_row(cy, size, numbers, near, A, first, parents, P, units, coarse_where, coarse_starts, coarse_A):
     work, block = np.empty(72 * size), np.empty(8 * size)
     coarse_A[576 * coarse_starts[cy] : 576 * coarse_starts[cy + 1]] = 0
     if coarse_starts[cy] == coarse_starts[cy + 1]:
@@ -431,13 +457,13 @@ def _restrict_row(cy, size, numbers, near, A, parents, P, coarse_where, coarse_s
             t = numbers[y + 1, x + 1]
             if t < 0:
                 continue
-            _add_tile(size, t, y, x, near, A, parents, P, block, work)
+            _add_tile(size, t, y, x, near, A, first, parents, P, units, block, work)
             for slot in range(4):
                 c = parents[t, slot]
                 if c < 0 or coarse_where[c, 0] != cy:
                     continue
                 for e in range(8 * size):  # the transpose by columns is the block by rows
-                    block[e] = P[t, slot, e]
+                    block[e] = P[t, slot, e] * np.float64(units[t])
                 shift_y, shift_x = cy - y // 3, coarse_where[c, 1] - x // 3
                 for j in range(9):
                     sy, sx = j // 3 - shift_y, j % 3 - shift_x
@@ -447,15 +473,18 @@ def _restrict_row(cy, size, numbers, near, A, parents, P, coarse_where, coarse_s
 
 
 @pjit
-def restrict_blocks(size, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A):
-    """Write ``P^T A P`` to `coarse_A`, flat (coarse tiles, 9, 64); a task is one row of coarse tiles.
+def restrict_blocks(
+    size, numbers, near, A, first, parents, P, units, coarse_where, coarse_starts, top, bottom, coarse_A
+):
+    """Write ``P^T A P`` to `coarse_A`, flat (coarse tiles, 9, 64), for the coarse rows top .. bottom - 1.
 
-    Rows go to tasks in two interlaced passes, so that parts of the image with much unknown are shared.
+    The blocks in A are those of the tiles from `first` on. A task is one row of coarse tiles; rows go to tasks in
+    two interlaced passes, so that parts of the image with much unknown are shared.
     """
-    rows = coarse_starts.shape[0] - 1
+    rows = bottom - top
     for task in prange(rows):
-        cy = 2 * task if 2 * task < rows else 2 * (task - (rows + 1) // 2) + 1
-        _restrict_row(cy, size, numbers, near, A, parents, P, coarse_where, coarse_starts, coarse_A)
+        cy = top + (2 * task if 2 * task < rows else 2 * (task - (rows + 1) // 2) + 1)
+        _restrict_row(cy, size, numbers, near, A, first, parents, P, units, coarse_where, coarse_starts, coarse_A)
 
 
 @jit

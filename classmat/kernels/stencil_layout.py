@@ -15,22 +15,22 @@ LONGEST = 256  # pixels of a segment: its working rows stay in the first-level c
 GAP = 4  # known pixels that a segment may bridge; their coefficients are zero
 
 
-@pjit
+@jit
 def mark_quads(is_unknown, near):
     """Mark in `near` (h + 8, quads) the quads with an unknown pixel within two columns."""
     height, width = is_unknown.shape
-    for y in prange(height):
+    for y in range(height):
         for x in range(width):
             if is_unknown[y, x]:
                 near[y + PAD, (x + PAD - 2) // 4] = 1
                 near[y + PAD, (x + PAD + 2) // 4] = 1
 
 
-@pjit
+@jit
 def spread_quads(near, quads, counts):
     """Mark in `quads` those with a mark of `near` within two rows; count them by row."""
     rows, columns = near.shape
-    for y in prange(rows):
+    for y in range(rows):
         total = 0
         for q in range(columns):
             marked = 0
@@ -76,10 +76,10 @@ def _walk_row(mask, segments, first):
     return found - first
 
 
-@pjit
+@jit
 def count_row(is_unknown, segment_counts, unknown_counts):
     """Count the segments and the unknown pixels of every row."""
-    for y in prange(is_unknown.shape[0]):
+    for y in range(is_unknown.shape[0]):
         segment_counts[y] = _walk_row(is_unknown[y], np.empty((0, 2), np.int32), 0)
         unknown_counts[y] = is_unknown[y].sum()
 

@@ -116,4 +116,4 @@ class Factor(ABC):
             raise ValueError(f"{name} has shape {array.shape}; accepted is ({n},) or ({n}, k), as A is {n} x {n}.")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} has values that are NaN or infinite; all must be finite.")
-        return array.astype(np.float64)
+        return array.astype(np.float64, copy=False)

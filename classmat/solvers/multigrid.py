@@ -72,9 +72,7 @@ class Iteration:
     r: Array
     p: Array
     q: Array
-    rounded: Array
     z: Array
-    work: Array
     dots: Array
     products: Array
     unit: float
@@ -86,13 +84,11 @@ class Iteration:
         size, parts = stencil.layout.size, len(stencil.layout.chunks) - 1
         x = np.zeros(size) if x0 is None else stencil.scatter(x0)
         r, p, q = (np.zeros(size) for _ in range(3))
-        rounded, z, work = (np.zeros(size, np.float32) for _ in range(3))
-        return cls(x, r, p, q, rounded, z, work, np.empty(parts), np.empty((parts, 3)), 1.0, [])
+        return cls(x, r, p, q, np.zeros(size, np.float32), np.empty(parts), np.empty((parts, 3)), 1.0, [])
 
     def precondition(self, hierarchy: Hierarchy) -> tuple[float, float]:
-        """Compute ``z = M r``; return r . z and q . z."""
-        hierarchy.apply(self.rounded, self.z, self.work)
-        kernels.measure(self.z, self.r, self.q, self.products)
+        """Compute ``z = M r`` in multiples of `unit`; return r . z and q . z."""
+        hierarchy.apply(self.r, 1 / self.unit, self.z, self.q, self.products)
         self.corrections.append(self.unit * float(self.products[:, 2].max(initial=0)))
         rz, qz = self.products[:, :2].sum(axis=0)
         return float(rz), float(qz)
@@ -116,28 +112,30 @@ class Rule:
 def _conjugate_gradients(factor: Multigrid, b: Vector, x0: Vector | None, stopping: Stopping) -> Answer:
     """Iterate until the rule is met; where the recursive residual drifted, begin again from the true one."""
     stencil = factor.stencil
-    run, right = Iteration.start(stencil, x0), stencil.scatter(b)
+    run = Iteration.start(stencil, x0)
     rule = Rule(stopping.tolerance(b, 0.0), stopping.rtol is not None or stopping.atol > 0, stopping)
     scale = float(np.linalg.norm(b)) or 1.0
-    norms = [_true_residual(stencil, right, run)]
+    norms = [_true_residual(stencil, b, run)]
     converged = norms[-1] <= rule.limit
     while not converged and len(norms) <= stopping.maxiter:
         begin, before = len(norms), norms[-1]
         _descend(factor, run, norms, rule, scale)
-        norms[-1] = _true_residual(stencil, right, run)
+        norms[-1] = _true_residual(stencil, b, run)
         converged = rule.met(run, norms)
         if len(norms) == begin or not norms[-1] < 0.9 * before:
             break
-    return Answer(run.x[stencil.layout.position], norms, converged)
+    x = run.x
+    del run  # the other vectors make room for the answer
+    return Answer(x[stencil.layout.position], norms, converged)
 
 
-def _true_residual(stencil: Stencil, right: Array, run: Iteration) -> float:
+def _true_residual(stencil: Stencil, b: Vector, run: Iteration) -> float:
     stencil.multiply(run.x, run.q, run.dots)
-    np.subtract(right, run.q, out=run.r)
+    run.r[stencil.layout.position] = b
+    run.r -= run.q
     # The preconditioner sees float32: in multiples of a typical entry, so that none of its numbers is too small.
     norm = float(np.linalg.norm(run.r))
     run.unit = norm / max(1, stencil.shape[0]) ** 0.5 or 1.0
-    np.divide(run.r, run.unit, out=run.rounded, casting="unsafe")
     return norm
 
 
@@ -154,7 +152,7 @@ def _descend(factor: Multigrid, run: Iteration, norms: list[float], rule: Rule, 
         if not (rho > 0 and curvature > 0):
             return
         step = rho / curvature
-        kernels.advance(step, run.p, run.q, run.x, run.r, run.unit, run.rounded, run.dots)
+        kernels.advance(step, run.p, run.q, run.x, run.r, run.dots)
         norms.append(float(np.sqrt(run.dots.sum())))
         if rule.stopping.callback is not None:
             rule.stopping.callback(len(norms) - 1, norms[-1] / scale)

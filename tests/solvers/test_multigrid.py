@@ -252,6 +252,42 @@ def test_the_result_does_not_depend_on_the_number_of_threads():
     assert (answers[0] == answers[1]).all()
 
 
+def precondition(factor, b, q):
+    """Return M b, and the b . M b, q . M b and max |M b| that come with it."""
+    stencil, dots = factor.stencil, np.empty((len(factor.stencil.layout.chunks) - 1, 3))
+    z = np.zeros(stencil.layout.size, np.float32)
+    factor.hierarchy.apply(stencil.scatter(b), 1.0, z, stencil.scatter(q), dots)
+    return z[stencil.layout.position].astype(float), [*dots[:, :2].sum(axis=0), dots[:, 2].max()]
+
+
+@pytest.mark.parametrize("size", [24, 160, 300])
+def test_the_cycle_is_symmetric_and_measures_what_it_returns(size):
+    image = RNG.random((size, size + 7, 3))
+    factor = factorise(stencil_of(image, disc(image.shape[:2]), eps=1e-4), image=image)
+    u, v = RNG.standard_normal((2, factor.size))
+    (Mu, dots), (Mv, _) = precondition(factor, u, v), precondition(factor, v, u)
+    scale = np.linalg.norm(v) * np.linalg.norm(Mu)
+    assert abs(v @ Mu - u @ Mv) < 1e-5 * scale
+    np.testing.assert_allclose(dots, [u @ Mu, v @ Mu, abs(Mu).max()], rtol=1e-12, atol=1e-12 * scale)
+    assert u @ Mu > 0
+
+
+def test_the_hierarchy_does_not_depend_on_the_strips(monkeypatch):
+    image, built = RNG.random((150, 130, 3)), []
+    for strips in (1, 7, 1000):
+        monkeypatch.setattr("classmat.solvers.hierarchy.STRIPS", strips)
+        built.append(vars(factorise(stencil_of(image, disc(image.shape[:2])), image=image).hierarchy))
+    for other in built[1:]:
+        for name in ("A", "block_inverse", "P", "units", "parents", "deep_A", "deep_P", "bottom"):
+            np.testing.assert_array_equal(other[name], built[0][name], err_msg=name)
+
+
+def test_what_a_factor_keeps_is_bounded():
+    image = RNG.random((400, 400, 3)).astype(np.float32)
+    factor = factorise(stencil_of(image, disc((400, 400))), image=image)
+    assert factor.nbytes < 210 * factor.size
+
+
 def test_concurrent_solves_of_one_factor():
     stencil, b = soft_prior(photo(64), 1e-3)
     factor = factorise(stencil, image=photo(64))
