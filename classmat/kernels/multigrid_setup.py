@@ -108,7 +108,7 @@ def _orthonormalise(v, colours, q, drop, least):
 
 @jit
 def _append_largest(q, rank, v, limit):
-    """Append the principal components of the rows of v whose squared length is above a limit, as far as q has room."""
+    """Append the principal components of the rows of v of squared lengths above a limit, while q has room."""
     count = v.shape[0]
     gram, turn = np.empty((count, count)), np.empty((count, count))
     for i in range(count):
@@ -304,11 +304,11 @@ def _noise(t, i):
 
 @jit
 def fill_noise(size, A, vectors):
-    """Fill `vectors` (n, size, 8) with noise where the functions are used."""
+    """Fill `vectors` (n, size, up to 8) with noise where the functions are used."""
     for t in range(vectors.shape[0]):
         for k in range(size):
             used = A[t, 4, (size + 1) * k] != 1
-            for v in range(8):
+            for v in range(vectors.shape[2]):
                 vectors[t, k, v] = _noise(t, 8 * k + v) if used else np.float64(0)
 
 

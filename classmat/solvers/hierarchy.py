@@ -25,6 +25,9 @@ LEAST = 0.01
 # Twelve over-relaxed sweeps leave as little beside the slow functions as forty plain ones.
 SWEEPS = 12
 OVER = 1.7
+# The second level gets two V-cycles if after some the correction should be this much longer.
+WORTH = 1.9
+PROBES = 8
 # Levels of more tiles than this are swept in parallel.
 LARGE = 2000
 # Of the smoothed prolongation below the first level; the blocks' Jacobi iteration has a radius near 2.
@@ -77,6 +80,7 @@ class Hierarchy:
             transfers.append(transfer)
             levels.append(level)
         self._keep(levels, transfers)
+        self.is_hard = self._needs_two()
 
     def _first_level(self, image: Array) -> Level:
         layout = self.stencil.layout
@@ -134,6 +138,8 @@ class Hierarchy:
             self.deep_children[coarse] = _shift(transfer.children, starts[level])
         width = 8 if self.has_below else 4
         self.deep_b, self.deep_x, self.deep_r = (np.zeros((total, width), narrow) for _ in range(3))
+        self.krylov = np.zeros((2, sizes[0], width), narrow)
+        self.sums = np.zeros((len(below[0].chunks), 3))
         self.deep_chunks = [level.chunks + start for level, start in zip(below, starts, strict=False)]
 
     def apply(self, r: Array, z: Array, work: Array) -> None:
@@ -151,7 +157,7 @@ class Hierarchy:
             blocks.restrict_residual(
                 self.chunks, self.near, self.A, self.x1, self.r1, self.children, self.P, self.deep_b
             )
-        self._descend(0)
+        self._solve_second()
         if self.has_below:
             blocks.prolong_and_sweep_back(
                 self.chunks, self.near, self.A, self.block_inverse, self.b1, self.x1, self.parents, self.P,
@@ -159,6 +165,29 @@ class Hierarchy:
             )  # fmt: skip
         pixels.prolong(*tiles, self.x1 if self.has_below else self.deep_x, z)
         pixels.sweep_back(*rows, self.inverse, r, z)
+
+    def _needs_two(self) -> bool:
+        """Whether V-cycles are poor on the level below the first, where a few have left the slowest error."""
+        if len(self.starts) == 2:
+            return False
+        setup.fill_noise(8, self.deep_A[: self.starts[1]], self.deep_b[: self.starts[1], :, np.newaxis])
+        step = 1.0
+        for _ in range(PROBES):
+            self._descend(0)
+            step = blocks.begin_krylov(*self._second(), *self.krylov, self.sums)[1]
+        return step > WORTH
+
+    def _second(self) -> tuple[Array, ...]:
+        return self.deep_chunks[0], self.deep_near, self.deep_A, self.deep_b, self.deep_x
+
+    def _solve_second(self) -> None:
+        """Solve on the level below the first: a V-cycle, and where these are poor a second, conjugate to it."""
+        self._descend(0)
+        if self.is_hard:
+            curvature, step = blocks.begin_krylov(*self._second(), *self.krylov, self.sums)
+            if curvature > 0:
+                self._descend(0)
+                blocks.end_krylov(*self._second(), *self.krylov, curvature, step, self.sums)
 
     def _descend(self, level: int) -> None:
         """One V-cycle on the levels below the first: large ones in parallel, the rest in one call."""
