@@ -2,8 +2,8 @@
 
 Level 0 are the pixels, level 1 tiles of 4x4 pixels with up to 4 unknowns (an orthonormal basis of 1, R, G, B in
 the tile), every level below 3x3 tiles of the one above with up to 8: what 1, R, G, B span there, and of eight
-random vectors, relaxed on the level above, what is new. Prolongation below level 1 is smoothed. Level 2 is solved by
-two V-cycles, joined by conjugate gradients, where one is poor.
+random vectors, relaxed on the level above, what is new. Prolongation below level 1 is smoothed. Level 2 is
+solved by two V-cycles, joined by conjugate gradients, where one is poor.
 """
 
 from dataclasses import dataclass
