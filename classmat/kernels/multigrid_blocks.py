@@ -235,6 +235,81 @@ def deep_prolong_and_sweep_back(chunks, near, A, inverse, b, x, parents, P, unit
 
 
 @jit
+def _deep_product(near, A, x, t, work):
+    """Write the products with all neighbours and the tile itself."""
+    eight = np.uintp(8)
+    y = _deep_sum(near, A, x, t, np.uintp(0), np.uintp(9))
+    own = np.uintp(64) * (np.uintp(9) * t + np.uintp(4))
+    for k in range(eight):
+        y = add_scaled(y, x[t, k], load8(A, own + eight * k))
+    store(work, np.uintp(0), y)
+
+
+@jit
+def _totals(sums):
+    """Add up in the order of the chunks, whoever computed them."""
+    first, second, third = np.float64(0), np.float64(0), np.float64(0)
+    for chunk in range(sums.shape[0]):
+        first += sums[chunk, 0]
+        second += sums[chunk, 1]
+        third += sums[chunk, 2]
+    return first, second, third
+
+
+@pjit
+def begin_krylov(chunks, near, A, b, x, c, v, sums):
+    """Take the first step of conjugate gradients on a level, from zero along x, which is about ``A^-1 b``.
+
+    Keeps x as `c` and ``A x`` as `v`, leaves the residual in b. Returns the curvature and the step, which is 1
+    if x is exact; with curvature 0 (nothing to do, or rounding) b and x stay as they are.
+    """
+    for chunk in prange(chunks.shape[0]):
+        work = np.empty(8, np.float32)
+        curvature, slope = np.float64(0), np.float64(0)
+        for t in range(chunks[chunk, 0], chunks[chunk, 3]):
+            _deep_product(near, A, x, np.uintp(t), work)
+            for a in range(8):
+                v[t, a] = work[a]
+                curvature += np.float64(work[a]) * x[t, a]
+                slope += np.float64(b[t, a]) * x[t, a]
+        sums[chunk, 0], sums[chunk, 1], sums[chunk, 2] = curvature, slope, 0
+    curvature, slope, _ = _totals(sums)
+    if not (curvature > 0 and slope > 0):
+        return 0.0, 1.0
+    step = slope / curvature
+    narrow = np.float32(step)
+    for chunk in prange(chunks.shape[0]):
+        for t in range(chunks[chunk, 0], chunks[chunk, 3]):
+            for a in range(8):
+                c[t, a] = x[t, a]
+                b[t, a] -= narrow * v[t, a]
+    return curvature, step
+
+
+@pjit
+def end_krylov(chunks, near, A, b, x, c, v, curvature, step, sums):
+    """Take the second step, along x without its part along c; x becomes the sum of both."""
+    for chunk in prange(chunks.shape[0]):
+        work = np.empty(8, np.float32)
+        mixed, own, slope = np.float64(0), np.float64(0), np.float64(0)
+        for t in range(chunks[chunk, 0], chunks[chunk, 3]):
+            _deep_product(near, A, x, np.uintp(t), work)
+            for a in range(8):
+                mixed += np.float64(v[t, a]) * x[t, a]
+                own += np.float64(work[a]) * x[t, a]
+                slope += np.float64(b[t, a]) * x[t, a]
+        sums[chunk, 0], sums[chunk, 1], sums[chunk, 2] = mixed, own, slope
+    mixed, own, slope = _totals(sums)
+    rest = own - mixed * mixed / curvature
+    second = slope / rest if rest > 1e-6 * own else 0.0
+    along_x, along_c = np.float32(second), np.float32(step - second * mixed / curvature)
+    for chunk in prange(chunks.shape[0]):
+        for t in range(chunks[chunk, 0], chunks[chunk, 3]):
+            for a in range(8):
+                x[t, a] = along_x * x[t, a] + along_c * c[t, a]
+
+
+@jit
 def cycle(top, starts, near, A, inverse, b, x, residual, parents, P, units, children, bottom):
     """One V-cycle from level `top` down, on one thread in one call: these levels are small.
 

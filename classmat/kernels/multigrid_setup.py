@@ -102,18 +102,63 @@ def _orthonormalise(v, colours, q, drop, least):
         longest = max(longest, _squared_norm(v[f]))
         for j in range(rank):
             _project_out(q[j], v[f])
+    if v.shape[0] > colours:
+        _append_largest(q, rank, v[colours:], least * least * longest)
+
+
+@jit
+def _append_largest(q, rank, v, limit):
+    """Append the principal components of the rows of v of squared lengths above a limit, while q has room."""
+    count = v.shape[0]
+    gram, turn = np.empty((count, count)), np.empty((count, count))
+    for i in range(count):
+        for j in range(i + 1):
+            dot = np.float64(0)
+            for k in range(v.shape[1]):
+                dot += v[i, k] * v[j, k]
+            gram[i, j] = dot
+            gram[j, i] = dot
+    _diagonalise(gram, turn)
+    component = np.empty(v.shape[1])
     while rank < q.shape[0]:
-        best, pivot = least * least * longest, -1
-        for f in range(colours, v.shape[0]):
-            if _squared_norm(v[f]) > best:
-                best, pivot = _squared_norm(v[f]), f
+        best, pivot = limit, -1
+        for f in range(count):
+            if gram[f, f] > best:
+                best, pivot = gram[f, f], f
         if pivot < 0:
             return
-        _append(q, rank, v[pivot])
-        for f in range(colours, v.shape[0]):
-            _project_out(q[rank], v[f])
-        v[pivot] = 0
+        gram[pivot, pivot] = 0
+        component[:] = 0
+        for f in range(count):
+            for k in range(v.shape[1]):
+                component[k] += turn[f, pivot] * v[f, k]
+        _append(q, rank, component)
         rank += 1
+
+
+@jit
+def _diagonalise(a, turn):
+    """Diagonalise a symmetric matrix by Jacobi's rotations; the columns of `turn` are its eigenvectors."""
+    n = a.shape[0]
+    turn[:] = 0
+    for i in range(n):
+        turn[i, i] = 1
+    for _ in range(5):
+        for i in range(n - 1):
+            for j in range(i + 1, n):
+                if a[i, j] * a[i, j] <= 1e-24 * a[i, i] * a[j, j]:
+                    continue
+                slope = (a[j, j] - a[i, i]) / (2 * a[i, j])
+                t = 1 / (abs(slope) + np.sqrt(slope * slope + 1))
+                t = t if slope >= 0 else -t
+                c = 1 / np.sqrt(t * t + 1)
+                s = t * c
+                for k in range(n):
+                    a[k, i], a[k, j] = c * a[k, i] - s * a[k, j], s * a[k, i] + c * a[k, j]
+                for k in range(n):
+                    a[i, k], a[j, k] = c * a[i, k] - s * a[j, k], s * a[i, k] + c * a[j, k]
+                for k in range(n):
+                    turn[k, i], turn[k, j] = c * turn[k, i] - s * turn[k, j], s * turn[k, i] + c * turn[k, j]
 
 
 @jit
@@ -265,17 +310,20 @@ def _noise(t, i):
 
 @jit
 def fill_noise(size, inverse, vectors):
-    """Fill `vectors` (n, size, 8) with noise where the functions are used."""
+    """Fill `vectors` (n, size, up to 8) with noise where the functions are used."""
     for t in range(vectors.shape[0]):
         for k in range(size):
             used = inverse[t, (size + 1) * k] != 1
-            for v in range(8):
+            for v in range(vectors.shape[2]):
                 vectors[t, k, v] = _noise(t, 8 * k + v) if used else np.float64(0)
 
 
 @jit
-def _relax_eight(t, size, near, A, inverse, vectors, work):
-    """Solve for one tile of eight homogeneous systems; all but `near` are flat, A is as in `multigrid_blocks`."""
+def _relax_eight(t, size, near, A, inverse, factor, vectors, work):
+    """Go `factor` times the way to one tile's solution of eight homogeneous systems.
+
+    All but `near` are flat, A is as in `multigrid_blocks`.
+    """
     one, two, three, four = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
     eight, zero = np.uintp(8), splat8(np.float32(0))
     for p in range(np.uintp(0), size, four):
@@ -298,22 +346,27 @@ def _relax_eight(t, size, near, A, inverse, vectors, work):
         store(work, eight * (p + one), y1)
         store(work, eight * (p + two), y2)
         store(work, eight * (p + three), y3)
+    rest = np.float32(1) - factor
     for p in range(size):
-        y = zero
+        y = add_scaled(zero, rest, load8(vectors, eight * (t * size + p)))
         for q in range(size):
-            y = add_scaled(y, -inverse[(t * size + q) * size + p], load8(work, eight * q))
+            y = add_scaled(y, -factor * inverse[(t * size + q) * size + p], load8(work, eight * q))
         store(vectors, eight * (t * size + p), y)
 
 
 @pjit
-def relax(sweeps, size, chunks, near, A, inverse, vectors):
-    """Leave of eight flat vectors what Gauss-Seidel leaves: the slow functions that colour does not explain."""
+def relax(sweeps, factor, size, chunks, near, A, inverse, vectors):
+    """Leave of eight flat vectors what Gauss-Seidel leaves: the slow functions that colour does not explain.
+
+    All but the last two sweeps are over-relaxed by `factor`; these two take away the roughness that this leaves.
+    """
     for step in range(2 * sweeps):
         odd = step % 2
+        now = np.float32(factor if step < 2 * sweeps - 4 else 1)
         for half in prange((chunks.shape[0] + 1 - odd) // 2):
             work = np.empty(64, np.float32)
             for t in range(chunks[2 * half + odd, 0], chunks[2 * half + odd, 3]):
-                _relax_eight(np.uintp(t), np.uintp(size), near, A, inverse, vectors, work)
+                _relax_eight(np.uintp(t), np.uintp(size), near, A, inverse, now, vectors, work)
 
 
 @jit

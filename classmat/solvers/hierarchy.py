@@ -2,7 +2,8 @@
 
 Level 0 are the pixels, level 1 tiles of 4x4 pixels with up to 4 unknowns (an orthonormal basis of 1, R, G, B in
 the tile), every level below 3x3 tiles of the one above with up to 8: what 1, R, G, B span there, and of eight
-random vectors, relaxed on the level above, what is new. Prolongation below level 1 is smoothed.
+random vectors, relaxed on the level above, what is new. Prolongation below level 1 is smoothed. Level 2 is
+solved by two V-cycles, joined by conjugate gradients, where one is poor.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,12 @@ Array = NDArray[Any]
 DROP = 1e-5
 # A relaxed random vector does if more than this of it is new.
 LEAST = 0.01
+# Twelve over-relaxed sweeps leave as little beside the slow functions as forty plain ones.
 SWEEPS = 12
+OVER = 1.7
+# The second level gets two V-cycles if after some the correction should be this much longer.
+WORTH = 1.9
+PROBES = 8
 # Levels of more tiles than this are swept in parallel.
 LARGE = 2000
 # Of the smoothed prolongation below the first level; the blocks' Jacobi iteration has a radius near 2.
@@ -119,6 +125,7 @@ class Hierarchy:
             levels.append(level)
             levels[-2].A = levels[-2].functions = np.empty(0)  # no longer needed
         self._keep(levels, transfers)
+        self.is_hard = self._needs_two()
 
     def _first_level(self, image: Array) -> Level:
         layout = self.stencil.layout
@@ -180,6 +187,8 @@ class Hierarchy:
             self.deep_children[coarse] = _shift(transfer.children, starts[level])
         width = 8 if self.has_below else 4
         self.deep_b, self.deep_x, self.deep_r = (np.zeros((total, width), narrow) for _ in range(3))
+        self.krylov = np.zeros((2, sizes[0], width), narrow)
+        self.sums = np.zeros((len(below[0].chunks), 3))
         self.deep_chunks = [level.chunks + start for level, start in zip(below, starts, strict=False)]
 
     def apply(self, r: Array, scale: float, z: Array, q: Array, dots: Array) -> None:
@@ -196,7 +205,7 @@ class Hierarchy:
             blocks.restrict_residual(
                 self.chunks, self.near, self.A, self.x1, self.r1, self.children, self.P, self.units, self.deep_b
             )
-        self._descend(0)
+        self._solve_second()
         if self.has_below:
             blocks.prolong_and_sweep_back(
                 self.chunks, self.near, self.A, self.block_inverse, self.b1, self.x1, self.parents, self.P,
@@ -206,6 +215,29 @@ class Hierarchy:
         pixels.prolong_and_sweep_back(
             *rows, r, scale, z, self.tile_rows, self.corners, self.basis, correction, q, dots
         )
+
+    def _needs_two(self) -> bool:
+        """Whether V-cycles are poor on the level below the first, where a few have left the slowest error."""
+        if len(self.starts) == 2:
+            return False
+        setup.fill_noise(8, self.deep_inverse[: self.starts[1]], self.deep_b[: self.starts[1], :, np.newaxis])
+        step = 1.0
+        for _ in range(PROBES):
+            self._descend(0)
+            step = blocks.begin_krylov(*self._second(), *self.krylov, self.sums)[1]
+        return step > WORTH
+
+    def _second(self) -> tuple[Array, ...]:
+        return self.deep_chunks[0], self.deep_near, self.deep_A, self.deep_b, self.deep_x
+
+    def _solve_second(self) -> None:
+        """Solve on the level below the first: a V-cycle, and where these are poor a second, conjugate to it."""
+        self._descend(0)
+        if self.is_hard:
+            curvature, step = blocks.begin_krylov(*self._second(), *self.krylov, self.sums)
+            if curvature > 0:
+                self._descend(0)
+                blocks.end_krylov(*self._second(), *self.krylov, curvature, step, self.sums)
 
     def _descend(self, level: int) -> None:
         """One V-cycle on the levels below the first: large ones in parallel, the rest in one call."""
@@ -279,7 +311,7 @@ def _inherit(fine: Level, where: Array) -> tuple[Array, Array]:
     vectors = np.empty((n_fine, size, 8), np.float32)
     setup.fill_noise(size, fine.rounded_inverse, vectors)
     rounded = (fine.rounded.ravel(), fine.rounded_inverse.ravel())
-    setup.relax(SWEEPS, size, fine.chunks, fine.near, *rounded, vectors.ravel())
+    setup.relax(SWEEPS, OVER, size, fine.chunks, fine.near, *rounded, vectors.ravel())
     T, functions = np.empty(n_fine * 8 * size, np.float32), np.empty((len(where), 8, colours), np.float32)
     setup.inherit_basis(fine.numbers, fine.functions, vectors, DROP, LEAST, T, where, functions)
     return T, functions

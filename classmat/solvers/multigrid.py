@@ -52,10 +52,10 @@ class Multigrid(Factor):
         """Return ``M r``, one V-cycle, for a matrix of which the stencil is an approximation."""
         layout = self.stencil.layout
         unit = float(np.linalg.norm(r)) / len(r) ** 0.5 or 1.0  # the cycle works in float32
-        rounded, z, work = (np.zeros(layout.size, np.float32) for _ in range(3))
-        rounded[layout.position] = r / unit
+        spread, z = self.stencil.scatter(r), np.zeros(layout.size, np.float32)
+        sums = np.empty((len(layout.chunks) - 1, 3))
         with self._turn:
-            self.hierarchy.apply(rounded, z, work)
+            self.hierarchy.apply(spread, 1 / unit, z, spread, sums)
         return unit * z[layout.position].astype(np.float64)
 
     @property
