@@ -13,6 +13,7 @@ alone and work with any test runner.
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
@@ -80,15 +81,14 @@ def check_adjoint(
     pairs = [(x, y), *((_random(rng, x.shape), _random(rng, y.shape)) for _ in range(trials))]
     for a, b in pairs:
         _compare_products(name, forward, adjoint, a, b, tolerance)
-    for role, function, (u, v) in (
-        ("forward", forward, (pairs[-1][0], _random(rng, x.shape))),
-        ("adjoint", adjoint, (pairs[-1][1], _random(rng, y.shape))),
+    for role, function, u, v in (
+        ("forward", forward, pairs[-1][0], _random(rng, x.shape)),
+        ("adjoint", adjoint, pairs[-1][1], _random(rng, y.shape)),
     ):
-        _check_linear(f"{role} function of {name}", lambda t, f=function: [_called(f, t)], u, v, tolerance)
+        title = f"{role} function of {name}"
+        _check_linear(title, partial(_called_alone, function), (u, v), tolerance)
         for layout in _layouts(u):
-            _require_close(
-                f"{role} function of {name}", "of a non-contiguous array", function(layout), function(u), tolerance
-            )
+            _require_close(title, "of a non-contiguous array", function(layout), function(u), tolerance)
 
 
 def check_pullback(
@@ -159,7 +159,7 @@ def check_pullback(
     rng = np.random.default_rng(seed)
     y_bars = [_random(rng, case.shape()) for _ in range(max(trials, 2))]
     _check_purity(case, *y_bars[:2])
-    _check_linear(case.title, lambda y_bar: case.pull(y_bar), *y_bars[:2], tolerance, case.names)
+    _check_linear(case.title, case.pull, (y_bars[0], y_bars[1]), tolerance, case.names)
     _check_layouts(case, y_bars[0], tolerance)
     if single is not None:
         _check_single(case, y_bars[0], single)
@@ -231,16 +231,14 @@ class _Case:
     def label(self, index: int) -> str:
         return f"argument {index} ({self.names[index]!r})"
 
-    def _require_unchanged(
-        self, after: Sequence[NDArray[Any]], before: Sequence[NDArray[Any]], who: str
-    ) -> None:
+    def _require_unchanged(self, after: Sequence[NDArray[Any]], before: Sequence[NDArray[Any]], who: str) -> None:
         for a, b in zip(after, before, strict=True):
             if not np.array_equal(a, b):
                 self.fail(f"{who} changes its input.")
 
 
 def _check_purity(case: _Case, y_bar: Array, other: Array) -> None:
-    """Same input, same output, whatever was called in between and whatever was done to what was returned."""
+    """Check that only the input matters: not what was called in between, nor what was done to the results."""
     value, pullback = case.run()
     first = [bar.copy() for bar in case.pulled(pullback, y_bar.copy(), case.args)]
     again, second_pullback = case.run()
@@ -262,11 +260,11 @@ def _check_purity(case: _Case, y_bar: Array, other: Array) -> None:
 def _check_linear(
     title: str,
     function: Callable[[Array], list[Array]],
-    u: Array,
-    v: Array,
+    inputs: tuple[Array, Array],
     tolerance: float,
     names: Sequence[str] = ("",),
 ) -> None:
+    u, v = inputs
     of_u, of_v = function(u), function(v)
     trials = [
         ("f(u + v) = f(u) + f(v)", function(u + v), [a + b for a, b in zip(of_u, of_v, strict=True)]),
@@ -281,7 +279,7 @@ def _check_linear(
 
 
 def _check_layouts(case: _Case, y_bar: Array, tolerance: float) -> None:
-    """The same values in another memory layout give the same result."""
+    """Check that the same values in another memory layout give the same result."""
     value, expected = case.run()[0], case.pull(y_bar)
     for args in zip(*(_layouts(arg) for arg in case.args), strict=True):
         for y in _layouts(y_bar):
@@ -408,6 +406,10 @@ def _called(function: Callable[[Any], Any], x: Array) -> Array:
     return first
 
 
+def _called_alone(function: Callable[[Any], Any], x: Array) -> list[Array]:
+    return [_called(function, x)]
+
+
 def _require_close(title: str, what: str, found: Any, expected: Any, tolerance: float) -> None:
     scale = max(_norm(found), _norm(expected), 1e-300)
     error = _norm(np.asarray(found) - np.asarray(expected)) / scale
@@ -418,10 +420,11 @@ def _require_close(title: str, what: str, found: Any, expected: Any, tolerance: 
 def _layouts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """Yield equal arrays that are spread out and reversed in memory, and in Fortran order."""
     spread = np.full(tuple(2 * n for n in array.shape), np.nan, array.dtype)
-    view = spread[tuple(slice(None, None, -2) for _ in array.shape)]
+    every_second: Any = (..., *(slice(None, None, -2) for _ in array.shape))
+    view = spread[every_second]
     view[...] = array
     yield view
-    yield np.asfortranarray(array)
+    yield array.copy(order="F")
 
 
 def _random(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:

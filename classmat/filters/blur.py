@@ -48,7 +48,7 @@ def gaussian_blur(
     Examples
     --------
     >>> gaussian_blur([[0.0, 0.0, 16.0, 0.0, 0.0]], 0.8, radius=1).round(3)
-    array([[0.   , 3.811, 8.378, 3.811, 0.   ]])
+    array([[0.   , 3.824, 8.352, 3.824, 0.   ]])
     """
     as_choice(border, BORDERS, name="border")
     taps = gaussian_taps(sigma, radius)
@@ -61,7 +61,7 @@ def gaussian_taps(sigma: float, radius: int | None = None) -> NDArray[np.float64
     Examples
     --------
     >>> gaussian_taps(0.8, 1).round(6)
-    array([0.523639, 0.238181])
+    array([0.522011, 0.238994])
     """
     sigma = as_number(sigma, name="sigma", low=0, high=LARGEST_SIGMA)
     r = math.floor(TRUNCATE * sigma + 0.5) if radius is None else as_count(radius, name="radius")

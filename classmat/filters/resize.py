@@ -58,10 +58,14 @@ def resize(
     """
     batch = as_batch(src)
     matrices = resize_matrices(batch.shape[1:3], (height, width), align_corners, method)
-    result = apply_matrices(batch, *matrices)
-    shape = np.shape(src)
-    place = len(shape) - 3 if len(shape) > 2 else 0
-    return result.reshape(*shape[:place], *result.shape[1:3], *shape[place + 2 :])
+    return apply_matrices(batch, *matrices).reshape(resized_shape(np.shape(src), height, width))
+
+
+def resized_shape(shape: tuple[int, ...], height: int, width: int) -> tuple[int, ...]:
+    """Return an array's shape with another size of its planes: (h, w), (h, w, c) or (n, h, w, c)."""
+    if len(shape) == 4:
+        return shape[0], height, width, shape[3]
+    return height, width, *shape[2:]
 
 
 def resize_matrices(
@@ -79,11 +83,31 @@ def apply_matrices(batch: NDArray[Any], rows: csr_array, columns: csr_array) -> 
     n, h, w, channels = batch.shape
     out = np.empty((n, rows.shape[0], columns.shape[0] * channels), batch.dtype)
     lines = np.empty((min(STRIPS, n * rows.shape[0]), w * channels), batch.dtype)
-    csr = [
-        part for m in (rows, columns) for part in (m.indptr, m.indices, m.data.astype(batch.dtype, copy=False))
-    ]
-    kernels.map_rows_and_columns(batch.reshape(n, h, w * channels), *csr, channels, lines, out)
+    row_weights = rows.data.astype(batch.dtype, copy=False)
+    entries, entry_weights = _spelled_out(columns, channels)
+    kernels.map_rows_and_columns(
+        batch.reshape(n, h, w * channels),
+        rows.indptr,
+        rows.indices,
+        row_weights,
+        entries,
+        entry_weights.astype(batch.dtype, copy=False),
+        lines,
+        out,
+    )
     return out.reshape(n, rows.shape[0], columns.shape[0], channels)
+
+
+def _spelled_out(matrix: csr_array, channels: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return position and weight of every value that a line's values are summed from: (taps, m * channels)."""
+    counts = np.diff(matrix.indptr)
+    place = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], counts)
+    pixel = np.repeat(np.arange(counts.size), counts)
+    entries = np.zeros((max(int(counts.max()), 1), counts.size, channels), np.int32)
+    weights = np.zeros(entries.shape)
+    entries[place, pixel] = matrix.indices[:, np.newaxis] * channels + np.arange(channels)
+    weights[place, pixel] = matrix.data[:, np.newaxis]
+    return entries.reshape(len(entries), -1), weights.reshape(len(entries), -1)
 
 
 def _axis_matrix(n: int, m: int, align_corners: bool, method: str) -> csr_array:

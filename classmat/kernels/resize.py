@@ -25,24 +25,26 @@ def _sum_rows(image, start, stop, indices, weights, line):
 
 
 @jit
-def _sum_columns(line, starts, indices, weights, channels, out):
-    """Set `out` to weighted sums of the pixels of a line."""
-    for x in range(starts.size - 1):
-        for c in range(channels):
-            total = out[0] * 0  # in the working dtype
-            for t in range(starts[x], starts[x + 1]):
-                total += weights[t] * line[np.uintp(indices[t] * channels + c)]
-            out[x * channels + c] = total
+def _sum_columns(line, entries, weights, out):
+    """Set every value of `out` to the weighted sum of some values of `line`, the same number for each."""
+    for t in range(entries.shape[0]):
+        index, weight = entries[t], weights[t]
+        if t == 0:
+            for k in range(out.size):
+                out[k] = weight[k] * line[np.uintp(index[k])]
+        else:
+            for k in range(out.size):
+                out[k] += weight[k] * line[np.uintp(index[k])]
 
 
 @pjit
-def map_rows_and_columns(
-    src, row_starts, rows, row_weights, column_starts, columns, column_weights, channels, lines, out
-):
-    """Apply one CSR matrix to the rows, another to the columns of a batch of images.
+def map_rows_and_columns(src, row_starts, rows, row_weights, entries, entry_weights, lines, out):
+    """Apply one matrix to the rows, another to the columns of a batch of images.
 
-    `src` (n, h, w * channels), `out` (n, rows of the first matrix, rows of the second * channels), weights in
-    the dtype of both; `lines` (strips, w * channels) is workspace, one line for each strip of output rows.
+    `src` (n, h, w * channels), `out` (n, height, width * channels), all weights in the dtype of both. The first
+    matrix is CSR, height x h. The second, width x w, is spelled out for each value of an output line:
+    `entries` and `entry_weights` (taps, width * channels), with weights of 0 where it has fewer, so that the
+    inner loop has no branch. `lines` (strips, w * channels) is workspace, one line for a strip of output rows.
     """
     height = out.shape[1]
     total = out.shape[0] * height
@@ -51,4 +53,4 @@ def map_rows_and_columns(
         for k in range(strip * total // strips, (strip + 1) * total // strips):
             image, y = k // height, k % height
             _sum_rows(src[image], row_starts[y], row_starts[y + 1], rows, row_weights, lines[strip])
-            _sum_columns(lines[strip], column_starts, columns, column_weights, channels, out[image, y])
+            _sum_columns(lines[strip], entries, entry_weights, out[image, y])
