@@ -240,14 +240,18 @@ class _Case:
 def _check_purity(case: _Case, y_bar: Array, other: Array) -> None:
     """Check that only the input matters: not what was called in between, nor what was done to the results."""
     value, pullback = case.run()
-    first = [bar.copy() for bar in case.pulled(pullback, y_bar.copy(), case.args)]
+    returned = case.pulled(pullback, y_bar.copy(), case.args)
+    first = [bar.copy() for bar in returned]
     again, second_pullback = case.run()
     if not np.array_equal(value, again):
         case.fail("the value differs when the op is called again.")
     case.run([0.999 * arg for arg in case.args])[1](other.copy())
-    for bar in case.pulled(pullback, other.copy(), case.args):
+    others = case.pulled(pullback, other.copy(), case.args)
+    if not all(np.array_equal(a, b) for a, b in zip(returned, first, strict=True)):
+        case.fail("the pullback overwrites what it returned before.")
+    for bar in others:
         if bar.flags.writeable and bar.ndim:
-            bar[...] = np.nan  # what a caller does with the result is not the pullback's business
+            bar += 1  # what a caller does with the result is not the pullback's business
     for name, function in (("the pullback", pullback), ("the pullback of a second call", second_pullback)):
         bars = case.pulled(function, y_bar.copy(), case.args)
         for index, (bar, expected) in enumerate(zip(bars, first, strict=True)):
