@@ -39,13 +39,13 @@ KINDS = {
 
 REQUIRED = inspect.Parameter.empty
 
-Example = tuple[tuple[NDArray[Any], ...], dict[str, Any]]
+Arguments = tuple[tuple[NDArray[Any], ...], dict[str, Any]]
 
 
 class MakeExample(Protocol):
     """From a source of random numbers and a size to arguments of an op, away from kinks."""
 
-    def __call__(self, rng: np.random.Generator, height: int, width: int, batch: int | None = None) -> Example:
+    def __call__(self, rng: np.random.Generator, height: int, width: int, batch: int | None = None) -> Arguments:
         """Return positional and keyword arguments; arrays have a batch axis if `batch` is a number."""
         ...
 
@@ -89,13 +89,13 @@ class Op:
 
 
 @dataclass(frozen=True)
-class Row:
-    """Makes examples: an array for every kind, and the static arguments that are given."""
+class RandomExample:
+    """Draws an array for every kind; the static arguments are given, or `ARRAY` where one is to be drawn too."""
 
     kinds: Mapping[str, str]
     static: Mapping[str, Any]
 
-    def __call__(self, rng: np.random.Generator, height: int, width: int, batch: int | None = None) -> Example:
+    def __call__(self, rng: np.random.Generator, height: int, width: int, batch: int | None = None) -> Arguments:
         """Return positional and keyword arguments."""
         lead = () if batch is None else (batch,)
         arrays = {
@@ -129,7 +129,7 @@ MAKERS: Mapping[str, Callable[..., NDArray[Any]]] = {
 
 
 def _row(function: Callable[..., Any], value: str, kinds: Mapping[str, str], **static: Any) -> Op:
-    return Op(function, kinds, value, Row(kinds, static))
+    return Op(function, kinds, value, RandomExample(kinds, static))
 
 
 MATTES = {"alpha": "plane", "truth": "plane"}
@@ -137,9 +137,11 @@ COLOURS = {"foreground": "image", "background": "image"}
 BAND = {"band": "plane"}
 
 
-def _weighted_example(rng: np.random.Generator, height: int, width: int, batch: int | None = None) -> Example:
+def _weighted_example(rng: np.random.Generator, height: int, width: int, batch: int | None = None) -> Arguments:
     """Return mattes whose true levels are those of 8 bits: the weight jumps halfway between two of them."""
-    (alpha, truth), static = Row({**MATTES, "weights": "levels"}, {"weights": ARRAY})(rng, height, width, batch)
+    (alpha, truth), static = RandomExample({**MATTES, "weights": "levels"}, {"weights": ARRAY})(
+        rng, height, width, batch
+    )
     return (alpha, np.rint(255 * truth) / 255), static
 
 

@@ -6,14 +6,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import classmat.ops
-from classmat.ops.table import KINDS, OPS, REQUIRED
+from classmat.ops import cross_entropy_vjp
+from classmat.ops.table import ARRAY, KINDS, OPS, REQUIRED, RandomExample
 from classmat.testing import check_pullback
+
+
+def full_size(op):
+    """Return which arguments have the size of the image."""
+    kinds = op.differentiable.values()
+    return [index for index, kind in enumerate(kinds) if kind in ("plane", "image", "channels")]
+
 
 every_op = pytest.mark.parametrize("op", OPS.values(), ids=OPS)
 
 
 @every_op
-@settings(max_examples=25)
 @given(
     height=st.integers(1, 24),
     width=st.integers(1, 24),
@@ -23,6 +30,46 @@ every_op = pytest.mark.parametrize("op", OPS.values(), ids=OPS)
 def test_pullback(op, height, width, batch, seed):
     args, static = op.example(np.random.default_rng(seed), height, width, batch)
     check_pullback(op.function, args, tolerance=1e-6, seed=seed, **static)
+
+
+SRC = {"src": "channels"}
+GREY = {"foreground": "plane", "alpha": "plane", "background": "plane"}
+MATTES = {"alpha": "plane", "truth": "plane"}
+GREY_COLOURS = {"foreground": "plane", "background": "plane"}
+VARIANTS = [
+    ("resize", SRC, {"height": 1, "width": 1}),
+    ("resize", SRC, {"height": 30, "width": 3, "align_corners": True}),
+    ("resize", {"src": "plane"}, {"height": 2, "width": 24}),
+    ("blur", SRC, {"sigma": 2.0, "border": "mirror"}),
+    ("blur", SRC, {"sigma": 0.8, "radius": 1, "border": "mirror"}),
+    ("blur", SRC, {"sigma": 0.0}),
+    ("softmax", {"scores": "channels"}, {"axis": 0}),
+    ("softmax", {"scores": "plane"}, {"axis": -2}),
+    ("composite", GREY, {}),
+    ("alpha_loss", MATTES, {"eps": 0}),
+    ("alpha_loss", MATTES, {"eps": 1e-3}),
+    ("weighted_alpha_loss", {**MATTES, "weights": "plane"}, {"weights": ARRAY}),
+    ("compositional_loss", {**MATTES, **GREY_COLOURS}, {}),
+    ("premultiplied_loss", {**MATTES, "image": "plane"}, {"eps": 0}),
+    ("matte_loss", {**MATTES, "image": "plane", **GREY_COLOURS}, {}),
+    ("laplacian_pyramid_loss", MATTES, {"levels": 1}),
+    ("laplacian_pyramid_loss", MATTES, {"levels": 6}),
+]
+
+
+@pytest.mark.parametrize(("name", "kinds", "static"), VARIANTS)
+@settings(max_examples=25)
+@given(height=st.integers(1, 24), width=st.integers(1, 24), seed=st.integers(0, 2**32 - 1))
+def test_pullback_of_other_options(name, kinds, static, height, width, seed):
+    args, static = RandomExample(kinds, static)(np.random.default_rng(seed), height, width)
+    check_pullback(OPS[name].function, args, seed=seed, **static)
+
+
+@given(height=st.integers(1, 12), width=st.integers(1, 12), classes=st.integers(2, 5), seed=st.integers(0, 999))
+def test_cross_entropy_of_any_number_of_classes(height, width, classes, seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, (height, width))
+    check_pullback(cross_entropy_vjp, [rng.standard_normal((height, width, classes))], labels=labels)
 
 
 @every_op
@@ -96,13 +143,10 @@ def test_bad_arguments(op, bad):
         assert name in str(caught.value)
 
 
-@every_op
+@pytest.mark.parametrize("op", [op for op in OPS.values() if len(full_size(op)) > 1], ids=lambda op: op.name)
 def test_sizes_that_differ(op):
     args, static = op.example(np.random.default_rng(0), 8, 6)
-    same_size = [i for i, kind in enumerate(op.differentiable.values()) if kind in ("plane", "image", "channels")]
-    if len(same_size) < 2:
-        pytest.skip("has one argument of the size of the image")
-    for index in same_size:
+    for index in full_size(op):
         wrong = args[index][:-1]
         with pytest.raises(ValueError, match="shape"):
             op.function(*args[:index], wrong, *args[index + 1 :], **static)
@@ -115,7 +159,7 @@ def test_bad_cotangents(op):
     for wrong in (np.ones((*np.shape(value), 1)), np.ones((7, 7))):
         with pytest.raises(ValueError, match="the cotangent has shape"):
             pullback(wrong)
-    with pytest.raises(ValueError, match="the cotangent has .* NaN"):
+    with pytest.raises(ValueError, match=r"the cotangent has .* NaN"):
         pullback(np.full(np.shape(value), np.nan))
     with pytest.raises(TypeError, match="the cotangent"):
         pullback(None)

@@ -55,7 +55,7 @@ def test_fusion_at_the_ends():
 
 
 def test_the_chain_to_the_scores():
-    """F_bar = G, B_bar = 0, U_bar = alpha_raw G; scores: F (F_bar - s), -B s, U (U_bar - s), s = F F_bar + U U_bar."""
+    """Scores get F (F_bar - s), -B s, U (U_bar - s); s = F F_bar + U U_bar, F_bar = G, U_bar = alpha_raw G."""
     scores, raw, G = RNG.standard_normal((4, 5, 3)), RNG.random((4, 5)), RNG.standard_normal((4, 5))
     p, softmax_pullback = softmax_vjp(scores)
     F, B, U = p.transpose(2, 0, 1)
@@ -260,7 +260,7 @@ def test_batches_that_differ():
 
 
 def test_the_gradient_loss_by_hand():
-    """Slopes (3, 4), (0, 0.4), (0.3, 0), (0, 0) in tenths: lengths 0.5, 0.5 ..., of a 2x2 matte."""
+    """Slopes (along, down) of the four pixels: (0.3, 0.4), (0, 0.1), (0, 0), (0, 0)."""
     alpha = np.array([[0.0, 0.3], [0.4, 0.4]])
     loss, _ = gradient_loss_vjp(alpha, np.zeros((2, 2)), eps=0)
     close(loss, (0.5 + 0.1 + 0 + 0) / 4)
