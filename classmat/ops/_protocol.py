@@ -1,5 +1,6 @@
 """What every op does with its arguments and with the cotangents it is given and gives back."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..images._floats import as_floats, require_same_shape
+
+FEW = 16  # channels or classes
 
 Floats = NDArray[Any]
 Pullback = Callable[[ArrayLike], tuple[Floats, ...]]
@@ -56,6 +59,22 @@ def like(bar: Floats, argument: Any, given: ArrayLike | None = None) -> Floats:
     """Return a cotangent in the dtype of its argument, and in the shape in which that was given."""
     shape = bar.shape if given is None else np.shape(given)
     return np.asarray(bar, argument.dtype).reshape(shape)
+
+
+def reduced(function: np.ufunc, array: Floats, axis: int = -1) -> Floats:
+    """Reduce an array along an axis, which stays with length 1.
+
+    NumPy's own reduction of a last axis with a few channels or classes takes several times as long, because its
+    innermost loop is then that short.
+    """
+    if array.shape[axis] > FEW:
+        return function.reduce(array, axis=axis, keepdims=True)
+    return np.expand_dims(functools.reduce(function, np.moveaxis(array, axis, 0)), axis)
+
+
+def sum_channels(array: Floats) -> Floats:
+    """Sum an (.., c) array over its channels."""
+    return reduced(np.add, array)[..., 0]
 
 
 def _with_channels(shape: tuple[int, ...]) -> str:

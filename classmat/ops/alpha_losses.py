@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..images._floats import as_floats, require_same_shape
 from ..images.validate import as_alpha, as_number
-from ._protocol import Floats, Pullback, as_colours, as_scale, like, same_planes
+from ._protocol import Floats, Pullback, as_colours, as_scale, like, same_planes, sum_channels
 
 LEVELS = 256
 
@@ -212,7 +212,7 @@ def compositional_loss_vjp(
     F, B = as_colours(foreground, a, name="foreground"), as_colours(background, a, name="background")
     require_same_shape(F, B, names=("foreground", "background"))
     d, D = a - t, F - B
-    contrast = np.abs(D).sum(axis=-1)
+    contrast = sum_channels(np.abs(D))
     loss = mean(np.abs(d) * contrast)
 
     def pullback(loss_bar: ArrayLike) -> tuple[Floats, ...]:
@@ -266,11 +266,11 @@ def premultiplied_loss_vjp(
     eps = as_number(eps, name="eps", low=0)
     d = (a - t)[..., np.newaxis]
     values, slope = smooth_abs(d * colours, eps)
-    loss = mean(values.sum(axis=-1))
+    loss = mean(sum_channels(values))
 
     def pullback(loss_bar: ArrayLike) -> tuple[Floats, ...]:
         e_bar = slope * as_scale(loss_bar, loss, d.size)
-        d_bar = (colours * e_bar).sum(axis=-1)
+        d_bar = sum_channels(colours * e_bar)
         return like(d_bar, a), like(-d_bar, t), like(d * e_bar, colours, image)
 
     return loss, pullback

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..images._floats import require_same_shape
-from ._protocol import Floats, Pullback, as_colours, as_cotangent, as_planes, like
+from ._protocol import Floats, Pullback, as_colours, as_cotangent, as_planes, like, sum_channels
 
 
 def composite_vjp(foreground: ArrayLike, alpha: ArrayLike, background: ArrayLike) -> tuple[Floats, Pullback]:
@@ -49,7 +49,7 @@ def composite_vjp(foreground: ArrayLike, alpha: ArrayLike, background: ArrayLike
         I_bar = as_cotangent(image_bar, image).reshape(F.shape)
         return (
             like(weight * I_bar, F, foreground),
-            like(((F - B) * I_bar).sum(axis=-1), a),
+            like(sum_channels((F - B) * I_bar), a),
             like((1 - weight) * I_bar, B, background),
         )
 

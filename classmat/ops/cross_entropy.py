@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..images._floats import as_floats
 from ._protocol import Floats, Pullback, as_scale
-from .softmax import softmax
+from .softmax import shifted_exponentials
 
 
 def cross_entropy_vjp(scores: ArrayLike, *, labels: ArrayLike) -> tuple[np.floating, Pullback]:
@@ -44,12 +44,10 @@ def cross_entropy_vjp(scores: ArrayLike, *, labels: ArrayLike) -> tuple[np.float
     """
     s = as_floats(scores, name="scores", ndim=(3, 4), accepted="(h, w, classes) or (n, h, w, classes)")
     index = _as_labels(labels, s)
-    with np.errstate(over="ignore"):  # a difference beyond the range: exp(-inf) = 0 is right
-        shifted = s - s.max(axis=-1, keepdims=True)
-    chosen = np.take_along_axis(shifted, index, axis=-1)[..., 0]
-    losses = np.log(np.exp(shifted).sum(axis=-1)) - chosen
+    shifted, exponentials, total = shifted_exponentials(s)
+    losses = np.log(total) - np.take_along_axis(shifted, index, axis=-1)
     loss = s.dtype.type(losses.mean(dtype=np.float64))
-    slope = softmax(s)
+    slope = exponentials / total
     np.put_along_axis(slope, index, np.take_along_axis(slope, index, axis=-1) - 1, axis=-1)
 
     def pullback(loss_bar: ArrayLike) -> tuple[Floats, ...]:

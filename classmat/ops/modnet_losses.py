@@ -17,7 +17,17 @@ from numpy.typing import ArrayLike
 from ..filters.blur import apply_taps, apply_taps_adjoint, gaussian_blur
 from ..filters.resize import apply_matrices, resize_matrices
 from ..images._floats import require_same_shape
-from ._protocol import Floats, Pullback, as_colours, as_cotangent, as_planes, as_scale, like, same_planes
+from ._protocol import (
+    Floats,
+    Pullback,
+    as_colours,
+    as_cotangent,
+    as_planes,
+    as_scale,
+    like,
+    same_planes,
+    sum_channels,
+)
 from .alpha_losses import mean
 
 
@@ -221,12 +231,12 @@ def matte_loss_vjp(
     require_same_shape(I, B, names=("image", "background"))
     weight = a[..., np.newaxis]
     difference, residual = a - t, I - weight * F - (1 - weight) * B
-    loss = mean(np.abs(difference) + np.abs(residual).sum(axis=-1))
+    loss = mean(np.abs(difference) + sum_channels(np.abs(residual)))
     e, r = np.sign(difference), np.sign(residual)
 
     def pullback(loss_bar: ArrayLike) -> tuple[Floats, ...]:
         g = as_scale(loss_bar, loss, e.size)
-        alpha_bar = (e - (r * (F - B)).sum(axis=-1)) * g
+        alpha_bar = (e - sum_channels(r * (F - B))) * g
         colour_bars = (
             like(bar * g, c, c_given)
             for bar, c, c_given in zip((r, -weight * r, (weight - 1) * r), (I, F, B), given, strict=True)

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from ..images._floats import as_floats
 from ..images.validate import as_number
-from ._protocol import Floats, Pullback, as_cotangent
+from ._protocol import Floats, Pullback, as_cotangent, reduced
 
 
 def softmax_vjp(scores: ArrayLike, *, axis: int = -1) -> tuple[Floats, Pullback]:
@@ -44,18 +44,20 @@ def softmax_vjp(scores: ArrayLike, *, axis: int = -1) -> tuple[Floats, Pullback]
     s = as_floats(scores, name="scores")
     if as_number(axis, name="axis") not in range(-s.ndim, s.ndim):
         raise ValueError(f"axis is {axis}; scores have {s.ndim} axes.")
-    p = softmax(s, int(axis))
+    _, exponentials, total = shifted_exponentials(s, int(axis))
+    p = exponentials / total
 
     def pullback(p_bar: ArrayLike) -> tuple[Floats, ...]:
         p_bar = as_cotangent(p_bar, p)
-        mean = (p_bar * p).sum(axis=axis, keepdims=True)
+        mean = reduced(np.add, p_bar * p, int(axis))
         return (p * (p_bar - mean),)
 
     return p, pullback
 
 
-def softmax(scores: Floats, axis: int = -1) -> Floats:
-    """Return the softmax; the largest score is subtracted first, so that nothing overflows."""
+def shifted_exponentials(scores: Floats, axis: int = -1) -> tuple[Floats, Floats, Floats]:
+    """Return the scores minus the largest, so that nothing overflows, their exponentials, and the sum of these."""
     with np.errstate(over="ignore"):  # scores at both ends of the range: exp(-inf) = 0 is right
-        p = np.exp(scores - scores.max(axis=axis, keepdims=True))
-    return p / p.sum(axis=axis, keepdims=True)
+        shifted = scores - reduced(np.maximum, scores, axis)
+    exponentials = np.exp(shifted)
+    return shifted, exponentials, reduced(np.add, exponentials, axis)
