@@ -103,10 +103,10 @@ def check_pullback(
 ) -> None:
     """Check an op against central differences, and that its pullback is all that a pullback should be.
 
-    Each argument in turn is moved along random directions; the change of ``<cotangent, value>`` is compared
-    with what the pullback says. The steps start at 1 % of the argument's root mean square and shrink by 4;
-    Richardson extrapolation over all of them (Ridders 1982) gives the derivative and an estimate of its error,
-    so that smooth, steep and piecewise linear functions can all be judged.
+    Each argument in turn is moved along random directions and along ascending ones; the change of
+    ``<cotangent, value>`` is compared with what the pullback says. The steps start at 1 % of the argument's root
+    mean square and shrink by 4; Richardson extrapolation over all of them (Ridders 1982) gives the derivative and
+    an estimate of its error, so that smooth, steep and piecewise linear functions can all be judged.
 
     Parameters
     ----------
@@ -313,20 +313,22 @@ def _check_single(case: _Case, y_bar: Array, tolerance: float) -> None:
 def _check_derivative(
     case: _Case, index: int, bar: Array, y_bar: Array, rng: np.random.Generator, tolerance: float
 ) -> None:
-    direction = rng.uniform(-1, 1, bar.shape)
-    analytic = float((bar * direction).sum())
-    scale = _norm(bar * direction)
-    numeric, doubt, rounding = _difference(case, index, direction, y_bar, 1e-2 * tolerance * scale)
-    scale = max(scale, abs(analytic), abs(numeric))
-    error = abs(analytic - numeric)
-    if error <= tolerance * scale + rounding:
-        return
-    case.fail(
-        f"the cotangent of {case.label(index)} is wrong.\n"
-        f"along a random direction: analytic {analytic:.9g}, numeric {numeric:.9g} +- {doubt:.1g}, "
-        f"relative error {error / scale:.3g} (accepted {tolerance:g})\n"
-        + _worst_entry(case, index, bar, y_bar, rng)
-    )
+    """Compare along a random direction, and along one in which nothing cancels, so that a wrong factor shows."""
+    random = rng.uniform(-1, 1, bar.shape)
+    uphill = np.where(bar < 0, -np.abs(random), np.abs(random))
+    for name, direction in (("a random direction", random), ("a direction of ascent", uphill)):
+        analytic = float((bar * direction).sum())
+        scale = _norm(bar * direction)
+        numeric, doubt, rounding = _difference(case, index, direction, y_bar, 1e-2 * tolerance * scale)
+        scale = max(scale, abs(analytic), abs(numeric))
+        error = abs(analytic - numeric)
+        if error > tolerance * scale + rounding:
+            case.fail(
+                f"the cotangent of {case.label(index)} is wrong.\n"
+                f"along {name}: analytic {analytic:.9g}, numeric {numeric:.9g} +- {doubt:.1g}, "
+                f"relative error {error / scale:.3g} (accepted {tolerance:g})\n"
+                + _worst_entry(case, index, bar, y_bar, rng)
+            )
 
 
 def _worst_entry(case: _Case, index: int, bar: Array, y_bar: Array, rng: np.random.Generator) -> str:

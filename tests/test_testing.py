@@ -1,6 +1,8 @@
 """The checks are checked: right derivatives pass, and every wrong one is caught and told well."""
 
+import doctest
 import functools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -306,3 +308,10 @@ def test_nonlinear_functions_have_no_adjoint():
         check_adjoint(np.abs, lambda y: y, RNG.random(5), RNG.random(5))
     with pytest.raises(AssertionError, match="not linear"):
         check_adjoint(lambda x: np.clip(x, -1e3, 1e3), lambda y: y, RNG.random(5), RNG.random(5))
+
+
+def test_the_examples_of_the_documentation_run():
+    page = Path(__file__).parent.parent / "docs" / "math" / "checking.md"
+    result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert result.attempted > 5
+    assert result.failed == 0

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..images._floats import as_batch
+from ..images.floats import as_batch
 from ..images.validate import as_choice, as_count, as_number
 from ..kernels import blur as kernels
 

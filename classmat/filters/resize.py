@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from ..images._floats import as_batch
+from ..images.floats import as_batch
 from ..images.validate import as_choice, as_count
 from ..kernels import resize as kernels
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..images._floats import as_floats, require_same_shape
+from ..images.floats import as_floats, require_same_shape
 
 FEW = 16  # channels or classes
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..images._floats import as_floats, require_same_shape
+from ..images.floats import as_floats, require_same_shape
 from ..images.validate import as_alpha, as_number
 from ._protocol import Floats, Pullback, as_colours, as_scale, like, same_planes, sum_channels
 

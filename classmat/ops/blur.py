@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..filters.blur import BORDERS, apply_taps, apply_taps_adjoint, gaussian_taps
-from ..images._floats import as_batch
+from ..images.floats import as_batch
 from ..images.validate import as_choice
 from ._protocol import Floats, Pullback, as_cotangent
 

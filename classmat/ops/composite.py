@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..images._floats import require_same_shape
+from ..images.floats import require_same_shape
 from ._protocol import Floats, Pullback, as_colours, as_cotangent, as_planes, like, sum_channels
 
 

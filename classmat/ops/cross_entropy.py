@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..images._floats import as_floats
+from ..images.floats import as_floats
 from ._protocol import Floats, Pullback, as_scale
 from .softmax import shifted_exponentials
 

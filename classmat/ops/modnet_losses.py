@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from ..filters.blur import apply_taps, apply_taps_adjoint, gaussian_blur
 from ..filters.resize import apply_matrices, resize_matrices
-from ..images._floats import require_same_shape
+from ..images.floats import require_same_shape
 from ._protocol import (
     Floats,
     Pullback,

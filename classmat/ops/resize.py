@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..filters.resize import apply_matrices, resize_matrices, resized_shape
-from ..images._floats import as_batch
+from ..images.floats import as_batch
 from ._protocol import Floats, Pullback, as_cotangent
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..images._floats import as_floats
+from ..images.floats import as_floats
 from ..images.validate import as_number
 from ._protocol import Floats, Pullback, as_cotangent, reduced
 

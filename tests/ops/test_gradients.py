@@ -32,6 +32,23 @@ def test_pullback(op, height, width, batch, seed):
     check_pullback(op.function, args, tolerance=1e-6, seed=seed, **static)
 
 
+@every_op
+def test_a_slightly_wrong_cotangent_is_caught(op):
+    """Each argument counts in each example: 1 + 1e-5 times its cotangent does not pass."""
+    args, static = op.example(np.random.default_rng(0), 6, 7, 2)
+    for wrong in range(len(args)):
+
+        def function(*args, wrong=wrong, **static):
+            value, pullback = op.function(*args, **static)
+            factors = np.where(np.arange(len(args)) == wrong, 1 + 1e-5, 1)
+            return value, lambda bar: tuple(
+                (b * f).astype(b.dtype) for b, f in zip(pullback(bar), factors, strict=True)
+            )
+
+        with pytest.raises(AssertionError, match=f"argument {wrong} .* is wrong"):
+            check_pullback(function, args, **static)
+
+
 SRC = {"src": "channels"}
 GREY = {"foreground": "plane", "alpha": "plane", "background": "plane"}
 MATTES = {"alpha": "plane", "truth": "plane"}
