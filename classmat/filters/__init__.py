@@ -1,0 +1,1 @@
+"""Image -> image: box, guided, resize, blur."""
