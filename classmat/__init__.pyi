@@ -1,3 +1,7 @@
+from . import ops as ops
+from . import testing as testing
+from .filters.blur import gaussian_blur as gaussian_blur
+from .filters.resize import resize as resize
 from .images import gallery as gallery
 from .images import metrics as metrics
 from .images.composite import composite as composite
