@@ -301,13 +301,19 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    fitted = exponents(rows)
     for axis, key, unit in zip(axes, ("total", "memory"), ("seconds", "bytes"), strict=True):
         for solver in dict.fromkeys(row["solver"] for row in rows):
-            own = [row for row in rows if row["solver"] == solver]
-            axis.loglog([row["unknown"] for row in own], [row[key] for row in own], "o", label=solver, alpha=0.7)
+            own = sorted((row for row in rows if row["solver"] == solver), key=lambda row: row["unknown"])
+            power = f" (n to the {fitted[solver][key]:.2f})" if solver in fitted else ""
+            n, values = [row["unknown"] for row in own], [row[key] for row in own]
+            (points,) = axis.loglog(n, values, "o", label=solver + power, alpha=0.7)
+            if power:
+                line = np.exp(np.polyval(np.polyfit(np.log(n), np.log(values), 1), np.log(n)))
+                axis.loglog(n, line, "-", color=points.get_color(), alpha=0.4)
         axis.set(xlabel="unknown pixels", ylabel=unit)
         axis.grid(True, which="both", alpha=0.3)
-    axes[0].legend()
+        axis.legend()
     figure.savefig(path, dpi=120)
 
 
