@@ -542,11 +542,11 @@ def _strip(I, p, g, rgb, eps, q, means, I_bar, eps_rows, radius, weights, scratc
     sums, ring = scratch[0], scratch[1]
     h, left, is_finite = p.shape[0], _margin(radius), True
     y0, y1 = _first_row(k0, blocks, h), _first_row(k1, blocks, h)
-    begin, level1, level2 = max(y0 - radius, 0), k0, k0 + 1  # next blocks at which sums begin anew
+    begin, level1, level2 = max(y0 - radius, 0), k0, k0 + 1  # next blocks for which sums begin anew
     _begin_strip(I, p, rgb, scratch)
     for j in range(begin, y1 + radius):
         if j < h:
-            is_start = level1 < k1 and j == max(_first_row(level1, blocks, h) - radius, 0)
+            is_start = level1 < blocks and j == max(_first_row(level1, blocks, h) - radius, 0)
             if is_start:
                 level1 += 1
                 sums[: n_sums[0]] = ZERO
