@@ -211,7 +211,6 @@ def _run(task: Task, *, g: Planes | None = None, **results: Planes) -> None:
         (inverse_counts(w, radius), inverse_counts(h, radius)),
         kernels.workspace(w, h, radius, workers, kind, task.p.dtype),
         blocks,
-        kernels.N_SUMS[kind],
         is_finite,
     )
     if is_finite.all():

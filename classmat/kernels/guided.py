@@ -37,6 +37,7 @@ N_LINES = 28  # of PIECE values in `t`
 U = np.uintp
 STEP, THREE = U(LANES), U(3)
 ZERO, ONE, TWO = np.float64(0), np.float64(1), np.float64(2)
+BEGIN = np.int64(0)  # for a plain 0 Numba compiles a function twice
 T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14, T15, T16 = (U(k * PIECE) for k in range(17))
 I_IN, P_IN, G_IN, I_OUT, P_OUT, G_OUT = (U(k * PIECE) for k in (17, 20, 21, 22, 25, 26))  # three lines for I
 INV = U(27 * PIECE)  # 1 / (number of pixels in the window)
@@ -176,7 +177,7 @@ def _exchange_cotangent(t, sums, first, n_colours, x, e):
 
 
 @inlined
-def _exchange_rows(I, p, g, rgb, y, z, x, e, weights, scratch, left):
+def _exchange_rows(I, p, g, n, rgb, y, z, x, e, weights, scratch, left):
     """Let row y enter level 1 and row z leave it, columns x to e; rows outside the image count nothing."""
     sums, _, t, blank, _, centre = scratch
     wx, wy = weights
@@ -193,8 +194,8 @@ def _exchange_rows(I, p, g, rgb, y, z, x, e, weights, scratch, left):
         I_in, I_out = I_in[3 * x : 3 * e], I_out[3 * x : 3 * e]
         _exchange_rgb(t, sums, a, b, I_in, I_out, p_in, p_out, centre)
     if g is not None:
-        g_in, wy_in = (g[y], wy[y]) if y < h else (blank[2], ZERO)
-        g_out, wy_out = (g[z], wy[z]) if z >= 0 else (blank[2], ZERO)
+        g_in, wy_in = (g[n, y], wy[y]) if y < h else (blank[2], ZERO)
+        g_out, wy_out = (g[n, z], wy[z]) if z >= 0 else (blank[2], ZERO)
         _weigh(t, G_IN, g_in[x:e], wx[x:e], wy_in)
         _weigh(t, G_OUT, g_out[x:e], wx[x:e], wy_out)
         if rgb is None:
@@ -206,13 +207,13 @@ def _exchange_rows(I, p, g, rgb, y, z, x, e, weights, scratch, left):
 
 
 @inlined
-def _enter(I, p, g, rgb, j, radius, is_start, x, e, weights, scratch, left):
+def _enter(I, p, g, n, rgb, j, radius, is_start, x, e, weights, scratch, left):
     """Move columns x to e of level 1 to the window of row j: from that of row j - 1, or from nothing."""
-    if is_start:
-        for y in range(max(j - radius, 0), min(j + radius + 1, p.shape[0])):
-            _exchange_rows(I, p, g, rgb, y, -1, x, e, weights, scratch, left)
-    else:
-        _exchange_rows(I, p, g, rgb, j + radius, j - radius - 1, x, e, weights, scratch, left)
+    until = j + radius + 1
+    y, z = (max(j - radius, 0), -1) if is_start else (until - 1, j - radius - 1)
+    while y < until:
+        _exchange_rows(I, p, g, n, rgb, y, z, x, e, weights, scratch, left)
+        y += 1
 
 
 # From window sums to coefficients. Level 1 is in lines T0, T1, ... of `t`, and so are the results.
@@ -389,19 +390,19 @@ def _resum(sums, ring, first, i, h, radius, left):
 
 
 @inlined
-def _compute_row(I, p, g, rgb, eps, j, radius, is_start, weights, scratch, n_sums):
+def _compute_row(I, p, g, n, rgb, eps, j, radius, is_start, weights, scratch, n_sums):
     """Level 1 of row j, and its coefficients to level 2. Returns the cotangent of eps, and if all is finite."""
     sums, ring, t, _, carry, _ = scratch
     wx, wy = weights
-    w, left, slot, entered, eps_bar = p.shape[1], _margin(radius), j % ring.shape[1], 0, ZERO
+    w, left, slot, entered, eps_bar = p.shape[1], _margin(radius), j % ring.shape[1], BEGIN, ZERO
     for x in range(0, w, PIECE):
         e = min(x + PIECE, w)
         while entered < min(e + radius, w):  # what enters is still cached when it is needed
             until = min(entered + PIECE, w)
-            _enter(I, p, g, rgb, j, radius, is_start, entered, until, weights, scratch, left)
+            _enter(I, p, g, n, rgb, j, radius, is_start, entered, until, weights, scratch, left)
             entered = until
         if x == 0:
-            _begin_row(sums, 0, n_sums[0], radius, t, carry)
+            _begin_row(sums, BEGIN, n_sums[0], radius, t, carry)
         _set_inverse(t, wx[x:e], wy[j])
         for q in range(n_sums[0]):
             _slide_piece(sums, q, radius, x, e - x, t, U(q * PIECE), carry)
@@ -410,7 +411,7 @@ def _compute_row(I, p, g, rgb, eps, j, radius, is_start, weights, scratch, n_sum
             eps_bar += _total(t, U(n_sums[1] * PIECE), e - x)
         for q in range(n_sums[1]):
             _replace(sums[n_sums[0] + q, left + x : left + e], t, U(q * PIECE), ring[q, slot, x:e])
-    return eps_bar, _is_finite(carry, 0, n_sums[0])
+    return eps_bar, _is_finite(carry, BEGIN, n_sums[0])
 
 
 # From level 2 to the result.
@@ -485,21 +486,21 @@ def _store_pullback(t, rgb, I_bar, p_bar, I, p, g, centre):
 
 
 @jit
-def _store_means(t, means, i, x, n, centre):
+def _store_means(t, means, n, i, x, size, centre):
     """Store mean(a) and mean(b) themselves, b as it is without a centre."""
     last = means.shape[0] - 1
-    line = means[last, i, x : x + n]
-    for k in range(n):
+    line = means[last, n, i, x : x + size]
+    for k in range(size):
         line[k] = centre[3] + t[U(last * PIECE) + U(k)] * t[INV + U(k)]
     for q in range(last):
-        for k in range(n):
+        for k in range(size):
             a = t[U(q * PIECE) + U(k)] * t[INV + U(k)]
-            means[q, i, x + k] = a
+            means[q, n, i, x + k] = a
             line[k] -= a * centre[q]
 
 
 @inlined
-def _store_row(I, p, g, rgb, q, means, I_bar, i, radius, weights, scratch, n_sums):
+def _store_row(I, p, g, n, rgb, q, means, I_bar, i, radius, weights, scratch, n_sums):
     """Level 2 of row i, and the result: q, the means of the coefficients, or the cotangents (p_bar in q)."""
     sums, _, t, _, carry, centre = scratch
     wx, wy = weights
@@ -512,10 +513,10 @@ def _store_row(I, p, g, rgb, q, means, I_bar, i, radius, weights, scratch, n_sum
             _slide_piece(sums, first + k, radius, x, e - x, t, U(k * PIECE), carry)
         guide, source = I[i, s * x : s * e], p[i, x:e]
         if g is not None:
-            _store_pullback(t, rgb, I_bar[i, s * x : s * e], q[i, x:e], guide, source, g[i, x:e], centre)
+            _store_pullback(t, rgb, I_bar[n, i, s * x : s * e], q[i, x:e], guide, source, g[n, i, x:e], centre)
         else:
             if means is not None:
-                _store_means(t, means, i, x, e - x, centre)
+                _store_means(t, means, n, i, x, e - x, centre)
             else:
                 _store(t, rgb, q[i, x:e], guide, centre)
     return _is_finite(carry, first, first + n_sums[1])
@@ -537,9 +538,11 @@ def _begin_strip(I, p, rgb, scratch):
 
 
 @jit
-def _strip(I, p, g, rgb, eps, q, means, I_bar, eps_rows, radius, weights, scratch, blocks, k0, k1, n_sums):
-    """Blocks k0 to k1 of one image; returns whether all sums were finite."""
+def _strip(guides, sources, g, n, rgb, eps, values, means, I_bar, eps_rows, radius, weights, scratch, blocks, k0, k1):
+    """Blocks k0 to k1 of source n; returns whether all sums were finite."""
     sums, ring = scratch[0], scratch[1]
+    I, p, q = guides[n // (sources.shape[0] // guides.shape[0])], sources[n], values[n]
+    n_sums = sums.shape[0] - ring.shape[0], ring.shape[0]
     h, left, is_finite = p.shape[0], _margin(radius), True
     y0, y1 = _first_row(k0, blocks, h), _first_row(k1, blocks, h)
     begin, level1, level2 = max(y0 - radius, 0), k0, k0 + 1  # next blocks for which sums begin anew
@@ -550,10 +553,10 @@ def _strip(I, p, g, rgb, eps, q, means, I_bar, eps_rows, radius, weights, scratc
             if is_start:
                 level1 += 1
                 sums[: n_sums[0]] = ZERO
-            eps_bar, is_fine = _compute_row(I, p, g, rgb, eps, j, radius, is_start, weights, scratch, n_sums)
+            eps_bar, is_fine = _compute_row(I, p, g, n, rgb, eps, j, radius, is_start, weights, scratch, n_sums)
             is_finite = is_finite and is_fine
             if g is not None and y0 <= j < y1:
-                eps_rows[j] = eps_bar
+                eps_rows[n, j] = eps_bar
         elif j - 2 * radius - 1 >= begin:
             for k in range(n_sums[1]):
                 row = ring[k, (j - 2 * radius - 1) % ring.shape[1]]
@@ -564,65 +567,36 @@ def _strip(I, p, g, rgb, eps, q, means, I_bar, eps_rows, radius, weights, scratc
         if level2 < k1 and i == _first_row(level2, blocks, h):
             level2 += 1
             _resum(sums, ring, n_sums[0], i, h, radius, left)
-        is_fine = _store_row(I, p, g, rgb, q, means, I_bar, i, radius, weights, scratch, n_sums)
-        is_finite = is_finite and is_fine
-    return is_finite
-
-
-@jit
-def _image(stack, k):
-    if stack is None:
-        return None
-    else:
-        return stack[k]
-
-
-@jit
-def _images(stack, k):
-    if stack is None:
-        return None
-    else:
-        return stack[:, k]
-
-
-@jit
-def _work(I, p, g, rgb, eps, q, means, I_bar, eps_rows, radius, weights, scratch, blocks, n_sums, unit, until):
-    """Do a worker's share, blocks `unit` to `until` of all images' blocks."""
-    is_finite, sources = True, p.shape[0] // I.shape[0]
-    while unit < until:
-        k, k0 = unit // blocks, unit % blocks
-        k1 = min(blocks, k0 + until - unit)
-        unit += k1 - k0
-        image, cotangent = I[k // sources], _image(g, k)
-        value, coefficients, bar, rows = _image(q, k), _images(means, k), _image(I_bar, k), _image(eps_rows, k)
-        is_fine = _strip(
-            image, p[k], cotangent, rgb, eps, value, coefficients, bar, rows,
-            radius, weights, scratch, blocks, k0, k1, n_sums,
-        )  # fmt: skip
+        is_fine = _store_row(I, p, g, n, rgb, q, means, I_bar, i, radius, weights, scratch, n_sums)
         is_finite = is_finite and is_fine
     return is_finite
 
 
 @pjit
-def run(I, p, g, rgb, eps, q, means, I_bar, eps_rows, radius, weights, workspace, blocks, n_sums, is_finite):
+def run(I, p, g, rgb, eps, q, means, I_bar, eps_rows, radius, weights, workspace, blocks, is_finite):
     """Filter images I (m, h, w) or, if `rgb` is not None, (m, h, 3 w), with sources p (n, h, w), n = m times whole.
 
     If `g` is None, q (n, h, w) gets the values, or `means` (2 or 4, n, h, w) the means of the coefficients. Else q
     gets the cotangents of p for the cotangents g of the values, I_bar (n, h, w or 3 w) those of I, and eps_rows
-    (n, h) those of eps by rows. The images' rows are shared among as many workers as `workspace` is for.
+    (n, h) those of eps by rows. The images' blocks of rows are shared among as many workers as the workspace is
+    for; is_finite (workers,) says whether a worker's sums were.
 
-    `weights` are 1 / (number of pixels in the window) of columns and rows; `workspace` is (sums, ring, t,
-    blank, carry, centre), see `workspace`; is_finite (workers,) says whether a worker's sums were.
+    `weights` are 1 / (number of pixels in the window) of columns and rows; `workspace` is what `workspace` returns.
     """
-    sums, ring, t, blank, carry, centre = workspace
     sums, ring, t, blank, carry, centre = workspace
     units, workers = p.shape[0] * blocks, sums.shape[0]
     for s in prange(workers):
         scratch = (sums[s], ring[s], t[s], blank[s], carry[s], centre[s])
-        unit, until = s * units // workers, (s + 1) * units // workers
-        is_finite[s] = _work(
-            I, p, g, rgb, eps, q, means, I_bar, eps_rows, radius, weights, scratch, blocks, n_sums, unit, until
-        )
+        unit, until, is_fine = s * units // workers, (s + 1) * units // workers, True
+        while unit < until:
+            n, k0 = unit // blocks, unit % blocks
+            k1 = min(blocks, k0 + until - unit)
+            unit += k1 - k0
+            strip_is_fine = _strip(
+                I, p, g, n, rgb, eps, q, means, I_bar, eps_rows, radius, weights, scratch, blocks, k0, k1
+            )
+            is_fine = is_fine and strip_is_fine
+        is_finite[s] = is_fine
 
 
 @jit
