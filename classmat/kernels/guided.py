@@ -40,7 +40,7 @@ ZERO, ONE, TWO = np.float64(0), np.float64(1), np.float64(2)
 BEGIN = np.int64(0)  # for a plain 0 Numba compiles a function twice
 T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14, T15, T16 = (U(k * PIECE) for k in range(17))
 I_IN, P_IN, G_IN, I_OUT, P_OUT, G_OUT = (U(k * PIECE) for k in (17, 20, 21, 22, 25, 26))  # three lines for I
-INV = U(27 * PIECE)  # 1 / (number of pixels in the window)
+SPARE = U(27 * PIECE)
 SECOND, THIRD = U(PIECE), U(2 * PIECE)
 
 
@@ -77,7 +77,7 @@ def _begin_row(sums, first, last, radius, t, carry):
     for q in range(first, last):
         carry[q] = ZERO
         for x in range(-n, 0, PIECE):
-            _slide_piece(sums, q, radius, x, min(PIECE, -x), t, INV, carry)
+            _slide_piece(sums, q, radius, x, min(PIECE, -x), t, SPARE, carry)
 
 
 @jit
@@ -87,13 +87,6 @@ def _is_finite(carry, first, last):
     for q in range(first, last):
         total += carry[q] - carry[q]
     return total == ZERO
-
-
-@jit
-def _set_inverse(t, wx, wy):
-    line = t[INV : INV + U(wx.size)]
-    for k in range(wx.size):
-        line[k] = wx[k] * wy
 
 
 # Level 1: rows enter and leave.
@@ -220,10 +213,10 @@ def _enter(I, p, g, n, rgb, j, radius, is_start, x, e, weights, scratch, left):
 
 
 @jit
-def _solve_grey(t, n, eps):
+def _solve_grey(t, n, eps, wx, wy):
     """Eqs. 5 and 6 of He et al.: a = cov / (var + eps), b = mean_p - a mean_I."""
     for k in range(U(n)):
-        inv = t[INV + k]
+        inv = wx[k] * wy
         mean_I, mean_p = t[T0 + k] * inv, t[T1 + k] * inv
         var = t[T2 + k] * inv - mean_I * mean_I
         var = var if var > ZERO else ZERO
@@ -233,10 +226,10 @@ def _solve_grey(t, n, eps):
 
 
 @jit
-def _solve_grey_pullback(t, n, eps):
+def _solve_grey_pullback(t, n, eps, wx, wy):
     """Go back through `_solve_grey`; line T5 gets the cotangent of eps."""
     for k in range(U(n)):
-        inv = t[INV + k]
+        inv = wx[k] * wy
         mean_I, mean_p = t[T0 + k] * inv, t[T1 + k] * inv
         var = t[T2 + k] * inv - mean_I * mean_I
         scale = ONE / ((var if var > ZERO else ZERO) + eps)
@@ -253,13 +246,13 @@ def _solve_grey_pullback(t, n, eps):
 
 
 @jit
-def _factor(t, n, eps):
+def _factor(t, n, eps, wx, wy):
     """Means to T0..T3, L D L' = var + eps to T4..T9 (1/D, then L by rows), cov to T10..T12.
 
     In exact arithmetic no pivot is below eps; that none is here either keeps all results finite.
     """
     for k in range(U(n)):
-        inv = t[INV + k]
+        inv = wx[k] * wy
         m0, m1, m2, mp = t[T0 + k] * inv, t[T1 + k] * inv, t[T2 + k] * inv, t[T3 + k] * inv
         d0 = t[T4 + k] * inv - m0 * m0 + eps
         s01, s02 = t[T5 + k] * inv - m0 * m1, t[T6 + k] * inv - m0 * m2
@@ -296,9 +289,9 @@ def _substitute(t, n, x0, x1, x2):
 
 
 @inlined
-def _solve_rgb(t, n, eps):
+def _solve_rgb(t, n, eps, wx, wy):
     """Eqs. 19 and 20 of He et al.: a = (var + eps)^-1 cov, b = mean_p - a . mean_I."""
-    _factor(t, n, eps)
+    _factor(t, n, eps, wx, wy)
     _substitute(t, n, T10, T11, T12)
     for k in range(U(n)):
         a0, a1, a2 = t[T10 + k], t[T11 + k], t[T12 + k]
@@ -307,12 +300,12 @@ def _solve_rgb(t, n, eps):
 
 
 @jit
-def _solve_rgb_pullback(t, n, eps):
+def _solve_rgb_pullback(t, n, eps, wx, wy):
     """Go back through `_solve_rgb`: cov_bar = (var + eps)^-1 a_bar; line T16 gets the cotangent of eps.
 
     The cotangents of products of two different channels count both of their places in the matrix.
     """
-    _factor(t, n, eps)
+    _factor(t, n, eps, wx, wy)
     for k in range(U(n)):
         b_bar = t[T16 + k]
         t[T13 + k] -= b_bar * t[T0 + k]
@@ -321,7 +314,7 @@ def _solve_rgb_pullback(t, n, eps):
     _substitute(t, n, T10, T11, T12)
     _substitute(t, n, T13, T14, T15)
     for k in range(U(n)):
-        inv, b_bar = t[INV + k], t[T16 + k]
+        inv, b_bar = wx[k] * wy, t[T16 + k]
         m0, m1, m2, mp = t[T0 + k], t[T1 + k], t[T2 + k], t[T3 + k]
         a0, a1, a2 = t[T10 + k], t[T11 + k], t[T12 + k]
         u0, u1, u2 = t[T13 + k], t[T14 + k], t[T15 + k]
@@ -339,17 +332,17 @@ def _solve_rgb_pullback(t, n, eps):
 
 
 @inlined
-def _solve(g, rgb, t, n, eps):
+def _solve(g, rgb, t, n, eps, wx, wy):
     if rgb is None:
         if g is None:
-            _solve_grey(t, n, eps)
+            _solve_grey(t, n, eps, wx, wy)
         else:
-            _solve_grey_pullback(t, n, eps)
+            _solve_grey_pullback(t, n, eps, wx, wy)
     else:
         if g is None:
-            _solve_rgb(t, n, eps)
+            _solve_rgb(t, n, eps, wx, wy)
         else:
-            _solve_rgb_pullback(t, n, eps)
+            _solve_rgb_pullback(t, n, eps, wx, wy)
 
 
 @jit
@@ -403,10 +396,9 @@ def _compute_row(I, p, g, n, rgb, eps, j, radius, is_start, weights, scratch, n_
             entered = until
         if x == 0:
             _begin_row(sums, BEGIN, n_sums[0], radius, t, carry)
-        _set_inverse(t, wx[x:e], wy[j])
         for q in range(n_sums[0]):
             _slide_piece(sums, q, radius, x, e - x, t, U(q * PIECE), carry)
-        _solve(g, rgb, t, e - x, eps)
+        _solve(g, rgb, t, e - x, eps, wx[x:e], wy[j])
         if g is not None:
             eps_bar += _total(t, U(n_sums[1] * PIECE), e - x)
         for q in range(n_sums[1]):
@@ -418,44 +410,44 @@ def _compute_row(I, p, g, n, rgb, eps, j, radius, is_start, weights, scratch, n_
 
 
 @jit
-def _store_grey(t, q, I, centre):
+def _store_grey(t, q, I, centre, wx, wy):
     """Eq. 8: q = mean(a) I + mean(b)."""
     c, d = centre[0], centre[3]
     for k in range(U(q.size)):
-        inv = t[INV + k]
+        inv = wx[k] * wy
         q[k] = (t[T0 + k] * inv) * (np.float64(I[k]) - c) + (t[T1 + k] * inv + d)
 
 
 @jit
-def _store_rgb(t, q, I, centre):
+def _store_rgb(t, q, I, centre, wx, wy):
     _centre_rgb(t, I_IN, I, centre)
     d = centre[3]
     for k in range(U(q.size)):
         v0, v1, v2 = t[I_IN + k], t[I_IN + SECOND + k], t[I_IN + THIRD + k]
-        q[k] = (t[T0 + k] * v0 + t[T1 + k] * v1 + t[T2 + k] * v2 + t[T3 + k]) * t[INV + k] + d
+        q[k] = (t[T0 + k] * v0 + t[T1 + k] * v1 + t[T2 + k] * v2 + t[T3 + k]) * wx[k] * wy + d
 
 
 @jit
-def _store_grey_pullback(t, I_bar, p_bar, I, p, g, centre):
+def _store_grey_pullback(t, I_bar, p_bar, I, p, g, centre, wx, wy):
     _centre(t, I_IN, I, centre[0])
     _centre(t, P_IN, p, centre[3])
     _centre(t, G_IN, g, ZERO)
     for k in range(U(I.size)):
         v = t[I_IN + k]
         I_bar[k] = (
-            t[G_IN + k] * t[T0 + k] * t[INV + k] + t[T1 + k] + t[T3 + k] * t[P_IN + k] + TWO * t[T4 + k] * v
+            t[G_IN + k] * t[T0 + k] * wx[k] * wy + t[T1 + k] + t[T3 + k] * t[P_IN + k] + TWO * t[T4 + k] * v
         )
         p_bar[k] = t[T2 + k] + t[T3 + k] * v
 
 
 @jit
-def _store_rgb_pullback(t, I_bar, p_bar, I, p, g, centre):
+def _store_rgb_pullback(t, I_bar, p_bar, I, p, g, centre, wx, wy):
     _centre_rgb(t, I_IN, I, centre)
     _centre(t, P_IN, p, centre[3])
     _centre(t, G_IN, g, ZERO)
     for k in range(U(p.size)):
         v0, v1, v2, vp = t[I_IN + k], t[I_IN + SECOND + k], t[I_IN + THIRD + k], t[P_IN + k]
-        direct = t[G_IN + k] * t[INV + k]
+        direct = t[G_IN + k] * wx[k] * wy
         p_bar[k] = t[T6 + k] + t[T7 + k] * v0 + t[T8 + k] * v1 + t[T9 + k] * v2
         v01, v02, v12 = t[T11 + k], t[T12 + k], t[T14 + k]
         I_bar[THREE * k] = (
@@ -470,31 +462,31 @@ def _store_rgb_pullback(t, I_bar, p_bar, I, p, g, centre):
 
 
 @inlined
-def _store(t, rgb, q, I, centre):
+def _store(t, rgb, q, I, centre, wx, wy):
     if rgb is None:
-        _store_grey(t, q, I, centre)
+        _store_grey(t, q, I, centre, wx, wy)
     else:
-        _store_rgb(t, q, I, centre)
+        _store_rgb(t, q, I, centre, wx, wy)
 
 
 @inlined
-def _store_pullback(t, rgb, I_bar, p_bar, I, p, g, centre):
+def _store_pullback(t, rgb, I_bar, p_bar, I, p, g, centre, wx, wy):
     if rgb is None:
-        _store_grey_pullback(t, I_bar, p_bar, I, p, g, centre)
+        _store_grey_pullback(t, I_bar, p_bar, I, p, g, centre, wx, wy)
     else:
-        _store_rgb_pullback(t, I_bar, p_bar, I, p, g, centre)
+        _store_rgb_pullback(t, I_bar, p_bar, I, p, g, centre, wx, wy)
 
 
 @jit
-def _store_means(t, means, n, i, x, size, centre):
+def _store_means(t, means, n, i, x, size, centre, wx, wy):
     """Store mean(a) and mean(b) themselves, b as it is without a centre."""
     last = means.shape[0] - 1
     line = means[last, n, i, x : x + size]
     for k in range(size):
-        line[k] = centre[3] + t[U(last * PIECE) + U(k)] * t[INV + U(k)]
+        line[k] = centre[3] + t[U(last * PIECE) + U(k)] * wx[k] * wy
     for q in range(last):
         for k in range(size):
-            a = t[U(q * PIECE) + U(k)] * t[INV + U(k)]
+            a = t[U(q * PIECE) + U(k)] * wx[k] * wy
             means[q, n, i, x + k] = a
             line[k] -= a * centre[q]
 
@@ -508,17 +500,16 @@ def _store_row(I, p, g, n, rgb, q, means, I_bar, i, radius, weights, scratch, n_
     _begin_row(sums, first, first + n_sums[1], radius, t, carry)
     for x in range(0, w, PIECE):
         e = min(x + PIECE, w)
-        _set_inverse(t, wx[x:e], wy[i])
+        guide, source, share = I[i, s * x : s * e], p[i, x:e], wx[x:e]
         for k in range(n_sums[1]):
             _slide_piece(sums, first + k, radius, x, e - x, t, U(k * PIECE), carry)
-        guide, source = I[i, s * x : s * e], p[i, x:e]
         if g is not None:
-            _store_pullback(t, rgb, I_bar[n, i, s * x : s * e], q[i, x:e], guide, source, g[n, i, x:e], centre)
+            _store_pullback(t, rgb, I_bar[n, i, s * x : s * e], q[i, x:e], guide, source, g[n, i, x:e], centre, share, wy[i])
         else:
             if means is not None:
-                _store_means(t, means, n, i, x, e - x, centre)
+                _store_means(t, means, n, i, x, e - x, centre, share, wy[i])
             else:
-                _store(t, rgb, q[i, x:e], guide, centre)
+                _store(t, rgb, q[i, x:e], guide, centre, share, wy[i])
     return _is_finite(carry, first, first + n_sums[1])
 
 
