@@ -10,7 +10,9 @@ from .validate import _as_array, _require_finite, _require_pixels
 Floats = NDArray[Any]
 
 
-def as_floats(values: ArrayLike, *, name: str, ndim: tuple[int, ...] = (), accepted: str = "") -> Floats:
+def as_floats(
+    values: ArrayLike, *, name: str, ndim: tuple[int, ...] = (), accepted: str = "", finite: bool = True
+) -> Floats:
     """Return finite real values as a contiguous array: float32 stays float32, all else becomes float64.
 
     Parameters
@@ -23,6 +25,8 @@ def as_floats(values: ArrayLike, *, name: str, ndim: tuple[int, ...] = (), accep
         The numbers of dimensions that are accepted; any if empty.
     accepted : str
         The same in words, for the error.
+    finite : bool
+        Whether to look for values that are not finite. A caller that finds them in passing does not need to.
 
     Raises
     ------
@@ -49,8 +53,23 @@ def as_floats(values: ArrayLike, *, name: str, ndim: tuple[int, ...] = (), accep
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
     with np.errstate(over="ignore"):  # a long double beyond float64 is told as infinite
         array = np.asarray(array, dtype, order="C")
-    _require_finite(array, name)
+    if finite:
+        _require_finite(array, name)
     return array
+
+
+def require_finite(*arrays: tuple[Floats, str]) -> None:
+    """Raise ValueError for the first of some arrays, given with their names, that has a NaN or an infinity.
+
+    Examples
+    --------
+    >>> require_finite((np.array([0.0, np.inf]), "guide"))
+    Traceback (most recent call last):
+    ...
+    ValueError: guide has 1 values that are NaN or infinite; all must be finite.
+    """
+    for array, name in arrays:
+        _require_finite(array, name)
 
 
 def require_same_shape(first: Floats, second: Floats, *, names: tuple[str, str]) -> None:

@@ -23,9 +23,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "weighted_alpha_loss_vjp",
         ],
         "blur": ["blur_vjp"],
+        "box": ["box_mean_vjp", "box_sum_vjp"],
         "composite": ["composite_vjp"],
         "cross_entropy": ["cross_entropy_vjp"],
+        "feathering": ["feathering_vjp"],
         "fusion": ["fusion_vjp"],
+        "guided": ["guided_filter_vjp"],
         "modnet_losses": [
             "consistency_loss_vjp",
             "detail_keeping_loss_vjp",

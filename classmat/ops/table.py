@@ -21,8 +21,11 @@ from numpy.typing import NDArray
 
 from . import alpha_losses, cross_entropy, modnet_losses, structure_losses
 from .blur import blur_vjp
+from .box import box_mean_vjp, box_sum_vjp
 from .composite import composite_vjp
+from .feathering import feathering_vjp
 from .fusion import fusion_vjp
+from .guided import guided_filter_vjp
 from .resize import resize_vjp
 from .softmax import softmax_vjp
 
@@ -151,6 +154,10 @@ _ROWS = (
     _row(composite_vjp, "image", {"foreground": "image", "alpha": "plane", "background": "image"}),
     _row(resize_vjp, "channels", {"src": "channels"}, height=7, width=10),
     _row(blur_vjp, "channels", {"src": "channels"}, sigma=1.2),
+    _row(box_sum_vjp, "channels", {"src": "channels"}, radius=2),
+    _row(box_mean_vjp, "channels", {"src": "channels"}, radius=2),
+    _row(guided_filter_vjp, "plane", {"guide": "image", "src": "plane", "eps": "scalar"}, radius=2),
+    _row(feathering_vjp, "plane", dict.fromkeys(("a", "b", "c", "S_F", "S_B"), "plane"), radius=1),
     _row(alpha_losses.alpha_loss_vjp, "scalar", MATTES, eps=0.05),
     Op(alpha_losses.weighted_alpha_loss_vjp, {**MATTES, "weights": "levels"}, "scalar", _weighted_example),
     _row(alpha_losses.compositional_loss_vjp, "scalar", {**MATTES, **COLOURS}),

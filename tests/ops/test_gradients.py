@@ -50,6 +50,7 @@ def test_a_slightly_wrong_cotangent_is_caught(op):
 
 
 SRC = {"src": "channels"}
+GREY_GUIDE = {"guide": "plane", "src": "plane", "eps": "scalar"}
 GREY = {"foreground": "plane", "alpha": "plane", "background": "plane"}
 MATTES = {"alpha": "plane", "truth": "plane"}
 GREY_COLOURS = {"foreground": "plane", "background": "plane"}
@@ -60,6 +61,14 @@ VARIANTS = [
     ("blur", SRC, {"sigma": 2.0, "border": "mirror"}),
     ("blur", SRC, {"sigma": 0.8, "radius": 1, "border": "mirror"}),
     ("blur", SRC, {"sigma": 0.0}),
+    ("box_sum", SRC, {"radius": 0}),
+    ("box_mean", {"src": "plane"}, {"radius": 1}),
+    ("box_mean", SRC, {"radius": 30}),
+    ("guided_filter", GREY_GUIDE, {"radius": 0}),
+    ("guided_filter", GREY_GUIDE, {"radius": 1}),
+    ("guided_filter", GREY_GUIDE, {"radius": 30}),
+    ("guided_filter", {**GREY_GUIDE, "guide": "image"}, {"radius": 4}),
+    ("feathering", dict.fromkeys(("a", "b", "c", "S_F", "S_B"), "plane"), {"radius": 0}),
     ("softmax", {"scores": "channels"}, {"axis": 0}),
     ("softmax", {"scores": "plane"}, {"axis": -2}),
     ("composite", GREY, {}),
@@ -195,7 +204,8 @@ def test_arguments_of_two_precisions(op):
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_constant_input_gives_finite_derivatives(op, level):
     args, static = op.example(np.random.default_rng(0), 4, 5)
-    flat = [np.full_like(arg, level) for arg in args]
+    kinds = op.differentiable.values()  # a scalar is no image, and may have to be above 0
+    flat = [arg if kind == "scalar" else np.full_like(arg, level) for arg, kind in zip(args, kinds, strict=True)]
     value, pullback = op.function(*flat, **static)
     assert np.isfinite(value).all()
     for bar in pullback(np.ones(np.shape(value))):
