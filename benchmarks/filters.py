@@ -107,7 +107,9 @@ def errors_and_memory(pythons: dict[str, str], radius: int = 8) -> dict[str, dic
     """Errors against float64, and bytes per pixel beyond the arguments, each in a new process."""
     h, w = SIZES[1.0]
     found = {}
-    exact = {c: guided_filter(*worker.make_images(h, w, c, np.float64)[:2], radius, worker.EPS) for c in (False, True)}
+    exact = {
+        c: guided_filter(*worker.make_images(h, w, c, np.float64)[:2], radius, worker.EPS) for c in (False, True)
+    }
     for name, (program, task, colour) in TASKS.items():
         if program not in pythons:
             continue

@@ -1,6 +1,9 @@
 from . import ops as ops
 from . import testing as testing
 from .filters.blur import gaussian_blur as gaussian_blur
+from .filters.box import box_filter as box_filter
+from .filters.guided import fast_guided_filter as fast_guided_filter
+from .filters.guided import guided_filter as guided_filter
 from .filters.resize import resize as resize
 from .images import gallery as gallery
 from .images import metrics as metrics

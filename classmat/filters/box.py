@@ -61,7 +61,15 @@ def box(src: Planes, radius: int, *, before: bool = False, after: bool = False, 
     sums, t = np.empty((workers, kernels.line_size(w, radius))), np.empty((workers, kernels.PIECE + kernels.LANES))
     is_finite = np.empty(workers, np.bool_)
     kernels.run(
-        planes, out, radius, *(weights if before else ones), *(weights if after else ones), sums, t, blocks, is_finite
+        planes,
+        out,
+        radius,
+        *(weights if before else ones),
+        *(weights if after else ones),
+        sums,
+        t,
+        blocks,
+        is_finite,
     )
     if not is_finite.all():
         require_finite((src, name))

@@ -78,9 +78,7 @@ def guided_filter(guide: ArrayLike, src: ArrayLike, radius: int, eps: float) -> 
     return from_planes(filter_planes(task), task.shape)
 
 
-def fast_guided_filter(
-    guide: ArrayLike, src: ArrayLike, radius: int, eps: float, subsample: int
-) -> NDArray[Any]:
+def fast_guided_filter(guide: ArrayLike, src: ArrayLike, radius: int, eps: float, subsample: int) -> NDArray[Any]:
     """Guided filter whose coefficients are those of an image `subsample` times smaller (He and Sun 2015).
 
     Guide and source are sampled at the middle of every block of ``subsample^2`` pixels and filtered with a radius
@@ -130,7 +128,7 @@ def fast_guided_filter(
 class Task(NamedTuple):
     """Checked arguments as the kernels take them."""
 
-    I: Planes  # (m, h, w) or, with colours, (m, h, 3 w)  # noqa: E741
+    I: Planes  # (m, h, w) or, with colours, (m, h, 3 w)
     p: Planes  # (n, h, w), n a multiple of m: source k has guide k // (n / m)
     radius: int
     eps: float
@@ -149,9 +147,7 @@ def as_task(guide: ArrayLike, src: ArrayLike, radius: int, eps: float) -> Task:
     return make_task(I[np.newaxis], planes, radius, eps, is_rgb=I.ndim == 3, shape=p.shape)
 
 
-def make_task(
-    I: Planes, p: Planes, radius: int, eps: float, *, is_rgb: bool, shape: tuple[int, ...]
-) -> Task:
+def make_task(I: Planes, p: Planes, radius: int, eps: float, *, is_rgb: bool, shape: tuple[int, ...]) -> Task:
     """Check the numbers and put stacks of guides (m, h, w[, 3]) and sources (n, h, w) into a task."""
     h, w = p.shape[1:]
     dtype = np.result_type(I, p)
@@ -184,7 +180,7 @@ def mean_coefficients(task: Task) -> Planes:
 
 def pull_back_planes(task: Task, g: Planes) -> tuple[Planes, Planes, float]:
     """Return cotangents of guides (for each source its own), of sources and of eps, for those of the values."""
-    n, h, w = task.p.shape
+    n, h, _ = task.p.shape
     if task.radius == 0:
         return np.zeros((n, *task.I.shape[1:]), g.dtype), g.copy(), 0.0
     I_bar, p_bar = np.empty((n, *task.I.shape[1:]), g.dtype), np.empty_like(task.p)
@@ -216,7 +212,9 @@ def _run(task: Task, *, g: Planes | None = None, **results: Planes) -> None:
     if is_finite.all():
         return
     require_finite((task.I, "guide"), (task.p, "src"))
-    raise ValueError(f"guide or src has values whose products overflow {task.p.dtype}, or eps is too small for them.")
+    raise ValueError(
+        f"guide or src has values whose products overflow {task.p.dtype}, or eps is too small for them."
+    )
 
 
 def _samples(size: int, step: int) -> slice:

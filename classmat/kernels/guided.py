@@ -434,9 +434,7 @@ def _store_grey_pullback(t, I_bar, p_bar, I, p, g, centre, wx, wy):
     _centre(t, G_IN, g, ZERO)
     for k in range(U(I.size)):
         v = t[I_IN + k]
-        I_bar[k] = (
-            t[G_IN + k] * t[T0 + k] * wx[k] * wy + t[T1 + k] + t[T3 + k] * t[P_IN + k] + TWO * t[T4 + k] * v
-        )
+        I_bar[k] = t[G_IN + k] * t[T0 + k] * wx[k] * wy + t[T1 + k] + t[T3 + k] * t[P_IN + k] + TWO * t[T4 + k] * v
         p_bar[k] = t[T2 + k] + t[T3 + k] * v
 
 
@@ -504,7 +502,9 @@ def _store_row(I, p, g, n, rgb, q, means, I_bar, i, radius, weights, scratch, n_
         for k in range(n_sums[1]):
             _slide_piece(sums, first + k, radius, x, e - x, t, U(k * PIECE), carry)
         if g is not None:
-            _store_pullback(t, rgb, I_bar[n, i, s * x : s * e], q[i, x:e], guide, source, g[n, i, x:e], centre, share, wy[i])
+            _store_pullback(
+                t, rgb, I_bar[n, i, s * x : s * e], q[i, x:e], guide, source, g[n, i, x:e], centre, share, wy[i]
+            )
         else:
             if means is not None:
                 _store_means(t, means, n, i, x, e - x, centre, share, wy[i])
@@ -529,7 +529,9 @@ def _begin_strip(I, p, rgb, scratch):
 
 
 @jit
-def _strip(guides, sources, g, n, rgb, eps, values, means, I_bar, eps_rows, radius, weights, scratch, blocks, k0, k1):
+def _strip(
+    guides, sources, g, n, rgb, eps, values, means, I_bar, eps_rows, radius, weights, scratch, blocks, k0, k1
+):
     """Blocks k0 to k1 of source n; returns whether all sums were finite."""
     sums, ring = scratch[0], scratch[1]
     I, p, q = guides[n // (sources.shape[0] // guides.shape[0])], sources[n], values[n]

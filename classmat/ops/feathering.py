@@ -1,5 +1,7 @@
 """Feathering: a soft matte from a hard segmentation, by coefficients that a small network gives."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -66,10 +68,12 @@ def feathering_vjp(
     return alpha, pullback
 
 
-def _box(planes: Floats, radius: int, **normalised: bool) -> Floats:
+def _box(planes: Floats, radius: int, **normalised: Any) -> Floats:
     """Return box means, or their adjoint, of (h, w) or (n, h, w) planes."""
     if radius == 0:
         return np.array(planes)
-    return box(planes[..., np.newaxis], radius, **normalised)[..., 0] if planes.ndim == 3 else box(
-        planes, radius, **normalised
+    return (
+        box(planes[..., np.newaxis], radius, **normalised)[..., 0]
+        if planes.ndim == 3
+        else box(planes, radius, **normalised)
     )

@@ -9,9 +9,7 @@ from ..images.validate import as_number
 from ._protocol import Floats, Pullback, as_cotangent, like
 
 
-def guided_filter_vjp(
-    guide: ArrayLike, src: ArrayLike, eps: ArrayLike, *, radius: int
-) -> tuple[Floats, Pullback]:
+def guided_filter_vjp(guide: ArrayLike, src: ArrayLike, eps: ArrayLike, *, radius: int) -> tuple[Floats, Pullback]:
     """Smooth `src`, keeping the edges of `guide`, as `classmat.filters.guided.guided_filter` does.
 
     ``a = cov(I, p) / (var(I) + eps)``, ``b = mean(p) - a mean(I)``, ``q = mean(a) I + mean(b)``: He et al. 2013, eqs. 5, 6,

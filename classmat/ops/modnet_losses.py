@@ -224,7 +224,7 @@ def matte_loss_vjp(
     """
     a, t = same_planes((alpha, "alpha"), (truth, "truth"))
     given = (image, foreground, background)
-    I, F, B = (  # noqa: E741
+    I, F, B = (
         as_colours(c, a, name=name) for c, name in zip(given, ("image", "foreground", "background"), strict=True)
     )
     require_same_shape(I, F, names=("image", "foreground"))

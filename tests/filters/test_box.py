@@ -25,7 +25,9 @@ def test_equals_the_naive_twin(h, w, channels, radius, dtype, seed):
     assert mean.dtype == dtype
     tolerance = 1e-6 if dtype == np.float32 else 1e-13
     np.testing.assert_allclose(mean, naive_filters.box_mean(src, radius), rtol=0, atol=tolerance)
-    np.testing.assert_allclose(box(src, radius), naive_filters.box_sum(src, radius), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        box(src, radius), naive_filters.box_sum(src, radius), rtol=tolerance, atol=tolerance
+    )
 
 
 @pytest.mark.parametrize("radius", [0, 1, 9, 63, 200, 1000])
@@ -72,7 +74,9 @@ def test_a_constant_stays_one(radius, value):
     np.testing.assert_allclose(box_filter(src, radius), src, rtol=2e-7)
 
 
-@given(h=sizes, w=sizes, radius=st.integers(0, 30), seed=st.integers(0, 999), bad=st.sampled_from([np.nan, np.inf]))
+@given(
+    h=sizes, w=sizes, radius=st.integers(0, 30), seed=st.integers(0, 999), bad=st.sampled_from([np.nan, np.inf])
+)
 def test_not_finite_anywhere_is_found(h, w, radius, seed, bad):
     rng = np.random.default_rng(seed)
     src = rng.random((h, w))

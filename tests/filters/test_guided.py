@@ -88,7 +88,9 @@ def test_only_differences_of_the_guide_count_and_eps_has_its_square_as_unit(chan
 def test_flips_and_transposes(channels):
     guide, src = arrays(20, 31, channels)
     q = guided_filter(guide, src, 3, 1e-2)
-    np.testing.assert_allclose(guided_filter(guide[::-1, ::-1], src[::-1, ::-1], 3, 1e-2)[::-1, ::-1], q, atol=1e-13)
+    np.testing.assert_allclose(
+        guided_filter(guide[::-1, ::-1], src[::-1, ::-1], 3, 1e-2)[::-1, ::-1], q, atol=1e-13
+    )
     transposed = guided_filter(guide.swapaxes(0, 1), src.T, 3, 1e-2).T
     np.testing.assert_allclose(transposed, q, rtol=0, atol=1e-13)
 
@@ -200,7 +202,14 @@ def test_bad_subsample(subsample):
         fast_guided_filter(GUIDE, SRC, 1, 1e-4, subsample)
 
 
-@given(h=sizes, w=sizes, channels=guides, radius=radii, seed=st.integers(0, 999), where=st.sampled_from(["guide", "src"]))
+@given(
+    h=sizes,
+    w=sizes,
+    channels=guides,
+    radius=radii,
+    seed=st.integers(0, 999),
+    where=st.sampled_from(["guide", "src"]),
+)
 def test_not_finite_anywhere_is_found(h, w, channels, radius, seed, where):
     rng = np.random.default_rng(seed)
     guide, src = arrays(h, w, channels, seed)

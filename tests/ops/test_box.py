@@ -12,7 +12,9 @@ ops = pytest.mark.parametrize("op", [box_sum_vjp, box_mean_vjp])
 
 
 @ops
-@given(shape=shapes, channels=st.sampled_from([(), (1,), (2,)]), radius=st.integers(0, 30), seed=st.integers(0, 99))
+@given(
+    shape=shapes, channels=st.sampled_from([(), (1,), (2,)]), radius=st.integers(0, 30), seed=st.integers(0, 99)
+)
 def test_pullback_is_the_adjoint(op, shape, channels, radius, seed):
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal((2, *shape, *channels))

@@ -66,7 +66,9 @@ def test_pullback_is_that_of_the_naive_twin(channels):
 @pytest.mark.parametrize("channels", [(), (3,)])
 def test_value_is_that_of_the_filter(channels):
     guide, src, _ = arrays((12, 13), channels)
-    np.testing.assert_array_equal(guided_filter_vjp(guide, src, 0.01, radius=2)[0], guided_filter(guide, src, 2, 0.01))
+    np.testing.assert_array_equal(
+        guided_filter_vjp(guide, src, 0.01, radius=2)[0], guided_filter(guide, src, 2, 0.01)
+    )
 
 
 def test_one_dimension_more_means_colours():
@@ -96,7 +98,9 @@ def test_blocks_and_pieces_join_without_a_seam(shape, channels):
         np.testing.assert_allclose(np.vdot(bars[0], dv) + np.vdot(bars[1], du), expected, rtol=1e-6)
 
 
-@given(h=sizes, w=sizes, channels=guides, radius=st.integers(0, 30), log_eps=st.floats(-8, 0), seed=st.integers(0, 99))
+@given(
+    h=sizes, w=sizes, channels=guides, radius=st.integers(0, 30), log_eps=st.floats(-8, 0), seed=st.integers(0, 99)
+)
 def test_linear_in_the_source_so_its_cotangent_is_the_adjoint(h, w, channels, radius, log_eps, seed):
     guide, src, q_bar = arrays((h, w), channels, seed)
     q, pullback = guided_filter_vjp(guide, src, 10**log_eps, radius=radius)
@@ -162,7 +166,12 @@ def test_same_bits_for_any_number_of_threads(channels, dtype):
 
 def test_eps_keeps_its_dtype_and_shape():
     guide, src, q_bar = arrays((4, 5))
-    for eps, dtype in ((0.1, np.float64), (np.float32(0.1), np.float32), (np.array(0.1), np.float64), (1, np.float64)):
+    for eps, dtype in (
+        (0.1, np.float64),
+        (np.float32(0.1), np.float32),
+        (np.array(0.1), np.float64),
+        (1, np.float64),
+    ):
         eps_bar = guided_filter_vjp(guide, src, eps, radius=1)[1](q_bar)[2]
         assert eps_bar.shape == ()
         assert eps_bar.dtype == dtype
