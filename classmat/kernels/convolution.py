@@ -112,9 +112,7 @@ def correlate(x, source, taps, depth, w, b, y, target, images, rows, width, chan
         n, r = np.uint64(j // rows), np.uint64(j % rows)
         at = source[0] + n * source[1] + r * source[2]
         to = target[0] + n * target[1] + r * target[2]
-        correlate_row(
-            x, at, source[3], taps, depth, w, b, y, to, target[3], np.uint64(width), np.uint64(channels)
-        )
+        correlate_row(x, at, source[3], taps, depth, w, b, y, to, target[3], np.uint64(width), np.uint64(channels))
 
 
 @jit
@@ -193,7 +191,7 @@ def correlate_depthwise(x, source, taps, w, b, y, target, images, rows, width, c
         n, r = np.uint64(j // rows), np.uint64(j % rows)
         at = source[0] + n * source[1] + r * source[2]
         to = target[0] + n * target[1] + r * target[2]
-        for i in range(width):
+        for _ in range(width):
             result = y[to : to + np.uint64(channels)]
             result[:] = b
             for t in range(len(taps)):

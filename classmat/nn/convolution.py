@@ -92,7 +92,9 @@ def conv2d_vjp(
     def pullback(y_bar: ArrayLike) -> tuple[Floats, ...]:
         g = as_cotangent(y_bar, value).reshape(y.shape)
         x_bar, W_bar, b_bar = _input_gradient(plan, g, W), _weight_gradient(plan, padded, g), _channel_sums(g)
-        return tuple(like(bar, a, a_) for bar, a, a_ in zip((x_bar, W_bar, b_bar), given, (x, weight, bias), strict=True))
+        return tuple(
+            like(bar, a, a_) for bar, a, a_ in zip((x_bar, W_bar, b_bar), given, (x, weight, bias), strict=True)
+        )
 
     return value, pullback
 
@@ -168,7 +170,9 @@ def conv_transpose2d_vjp(
         padded = with_halo(g, *[(padding, padding)] * 2)
         x_bar = _forward(plan, padded, W, np.zeros(W.shape[3], W.dtype))
         W_bar, b_bar = _weight_gradient(plan, padded, images), _channel_sums(g)
-        return tuple(like(bar, a, a_) for bar, a, a_ in zip((x_bar, W_bar, b_bar), given, (x, weight, bias), strict=True))
+        return tuple(
+            like(bar, a, a_) for bar, a, a_ in zip((x_bar, W_bar, b_bar), given, (x, weight, bias), strict=True)
+        )
 
     return value, pullback
 
@@ -209,7 +213,9 @@ def make_plan(
             f"x has {c} channels but weight {weight} with {groups} groups is for {depth * groups} and must have a "
             "multiple of the groups as outputs."
         )
-    out = tuple((length + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for length, k in ((h, k_h), (w, k_w)))
+    out = tuple(
+        (length + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for length, k in ((h, k_h), (w, k_w))
+    )
     if min(out) < 1:
         raise ValueError(f"the kernel {k_h} x {k_w} with dilation {dilation} is larger than the padded image.")
     return Plan((n, h, w, c), (k_h, k_w), (out[0], out[1]), channels, stride, dilation, padding, groups)
@@ -279,7 +285,8 @@ def _input_gradient(plan: Plan, g: Floats, W: Floats) -> Floats:
     n, h, w, c = plan.shape
     s, d, p = plan.stride, plan.dilation, plan.padding
     vertical, horizontal = (
-        [_phase(f, s, d, p, k) for f in range(min(s, length))] for k, length in zip(plan.kernel, (h, w), strict=True)
+        [_phase(f, s, d, p, k) for f in range(min(s, length))]
+        for k, length in zip(plan.kernel, (h, w), strict=True)
     )
     above, below = _reach(vertical, h, s, plan.out[0])
     left, right = _reach(horizontal, w, s, plan.out[1])
@@ -292,7 +299,9 @@ def _input_gradient(plan: Plan, g: Floats, W: Floats) -> Floats:
         for fx, across in enumerate(horizontal):
             if not (down and across):
                 continue
-            taps = np.array([(above + y) * row + (left + x) * pixel for _, y in down for _, x in across], np.uint64)
+            taps = np.array(
+                [(above + y) * row + (left + x) * pixel for _, y in down for _, x in across], np.uint64
+            )
             source = np.array([0, padded[0].size, row, pixel], np.uint64)
             target = np.array([0, steps[1], s * steps[2], s * steps[3]], np.uint64)
             target += _shift(int(fy * steps[2] + fx * steps[3]))
