@@ -64,14 +64,15 @@ class _Call:
         self.op = op
         dtype = next((x.dtype for x in given if isinstance(x, Tensor)), torch.float64)
         arrays = {
-            name: _as_argument(x, name, dtype) for (name, _), x in zip(op.differentiable.items(), given, strict=False)
+            name: _as_argument(x, name, dtype)
+            for (name, _), x in zip(op.differentiable.items(), given, strict=False)
         }
         options = {name: _as_option(x, name) for name, x in static.items() if name in op.static_arrays}
         kinds = {name: op.kinds[name] for name in (*arrays, *options)}
-        require_one_batch({name: (kinds[name], array.shape) for name, array in (arrays | options).items()})
         self.axes = {name: (kinds[name], array.ndim) for name, array in arrays.items()}
         self.arrays = [to_op(array, kinds[name], name) for name, array in arrays.items()]
         self.static = static | {name: to_op(array, kinds[name], name) for name, array in options.items()}
+        require_one_batch({name: (kinds[name], array.shape) for name, array in (arrays | options).items()})
         if "axis" in op.static and isinstance(static["axis"], int):
             self.static["axis"] = to_op_axis(static["axis"], next(iter(arrays.values())).ndim)
 
@@ -101,7 +102,7 @@ class _Call:
 
 def _as_argument(x: Any, name: str, dtype: torch.dtype) -> Array:
     """Return a tensor as an array that shares its memory, or a number as one of the others' dtype."""
-    if isinstance(x, numbers.Real) and not isinstance(x, bool):
+    if isinstance(x, numbers.Real):
         return np.asarray(x, np.float32 if dtype == torch.float32 else np.float64)
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} is of type {type(x).__name__}; accepted is a tensor.")

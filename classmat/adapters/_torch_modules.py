@@ -1,7 +1,6 @@
 """Layers with a state: what they learn are logarithms, so that no step makes a number negative."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn

@@ -215,7 +215,11 @@ class Filtered(Dataset):
 
 
 @pytest.mark.parametrize(
-    "method", [pytest.param("fork", marks=pytest.mark.filterwarnings("ignore:.*fork.*")), "spawn"]
+    "method",
+    [
+        pytest.param("fork", marks=pytest.mark.filterwarnings("ignore:.*fork.*")),
+        pytest.param("spawn", marks=pytest.mark.slow),
+    ],
 )
 def test_in_workers_of_a_data_loader(method):
     if method not in multiprocessing.get_all_start_methods():
@@ -263,11 +267,23 @@ PLANES = torch.rand(2, 1, 4, 5)
         (lambda: cmt.fusion(PLANES, PLANES.int(), PLANES), TypeError, "U is a tensor of torch.int32; accepted"),
         (lambda: cmt.fusion(PLANES, PLANES, PLANES.to("meta")), TypeError, "alpha_raw is .* on meta; accepted"),
         (lambda: cmt.fusion(PLANES.to_sparse(), PLANES, PLANES), TypeError, "F is a torch.sparse_coo tensor"),
-        (lambda: cmt.fusion(PLANES.numpy(), PLANES, PLANES), TypeError, "F is of type ndarray; accepted is a tensor"),
+        (
+            lambda: cmt.fusion(PLANES.numpy(), PLANES, PLANES),
+            TypeError,
+            "F is of type ndarray; accepted is a tensor",
+        ),
         (lambda: cmt.fusion(PLANES, PLANES), TypeError, "missing a required argument: 'alpha_raw'"),
-        (lambda: cmt.fusion(PLANES, PLANES[0], PLANES), ValueError, r"U has shape \(1, 4, 5\), with no batch axis"),
+        (
+            lambda: cmt.fusion(PLANES, PLANES[0], PLANES),
+            ValueError,
+            r"U has shape \(1, 4, 5\), with no batch axis",
+        ),
         (lambda: cmt.fusion(PLANES[0], PLANES, PLANES), ValueError, r"U has shape .*, with a batch axis"),
-        (lambda: cmt.fusion(PLANES[:, 0], PLANES, PLANES), ValueError, r"F has shape \(2, 4, 5\); accepted is \(N, 1"),
+        (
+            lambda: cmt.fusion(PLANES[:, 0], PLANES, PLANES),
+            ValueError,
+            r"F has shape \(2, 4, 5\); accepted is \(N, 1",
+        ),
         (lambda: cmt.fusion(PLANES, PLANES[..., 1:], PLANES), ValueError, "U has shape"),
         (lambda: cmt.fusion(PLANES * torch.nan, PLANES, PLANES), ValueError, "F has 40 values that are NaN"),
         (lambda: cmt.softmax(PLANES, axis=4), ValueError, "axis is 4"),
@@ -352,7 +368,7 @@ def test_without_pytorch_one_sentence_names_the_extra():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.count("\n") == 1
-    assert 'needs PyTorch' in result.stdout
+    assert "needs PyTorch" in result.stdout
     assert "classmat[torch]" in result.stdout
 
 
