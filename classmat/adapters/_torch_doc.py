@@ -5,7 +5,7 @@ import re
 
 from torch import Tensor
 
-from ..ops.table import Op
+from ..ops.table import KINDS, Op
 from ._torch_layout import SHAPES
 
 AXIS = -3  # of the channels in a tensor
@@ -38,7 +38,7 @@ def doc_of(op: Op) -> str:
     parts = [head, f"See `classmat.ops.{op.function.__name__}` for the derivatives."]
     if "Parameters" in sections:
         parts.append(_titled("Parameters", _parameters(op, sections["Parameters"])))
-    parts += [_titled("Returns", f"Tensor, {SHAPES.get(op.value, op.value)}\n    {_of_value(sections)}"), RAISES]
+    parts += [_titled("Returns", f"Tensor, {_shape_of(op.value)}\n    {_of_value(sections)}"), RAISES]
     if "References" in sections:
         parts.append(_titled("References", sections["References"]))
     return "\n\n".join(parts) + "\n"
@@ -60,9 +60,13 @@ def _parameters(op: Op, text: str) -> str:
         tensor = op.kinds.get(names.split(",")[0])
         if tensor is not None:
             number = " or float" if tensor == "scalar" else ""
-            kind, said = f"Tensor{number}, {SHAPES.get(tensor, tensor)}", _without_shapes(said)
+            kind, said = f"Tensor{number}, {_shape_of(tensor)}", _without_shapes(said)
         entries.append(f"{names} : {kind}\n    {said.strip()}")
     return "\n".join(entries)
+
+
+def _shape_of(kind: str) -> str:
+    return SHAPES.get(kind) or KINDS.get(kind, "of any shape")
 
 
 def _without_shapes(text: str) -> str:

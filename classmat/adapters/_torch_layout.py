@@ -15,17 +15,19 @@ PLANE = "(N, 1, H, W), (1, H, W) or (H, W)"
 CHANNELS = "(N, C, H, W), (C, H, W) or (H, W)"
 SHAPES: Mapping[str, str] = {
     "plane": PLANE,
+    "positive": PLANE,
     "coarse": PLANE,
     "image": CHANNELS,
     "channels": CHANNELS,
     "labels": "(N, H, W) or (H, W)",
     "levels": f"(256,), {PLANE}",
+    "vector": "(n,) or (N, n)",
     "scalar": "()",
 }
 """What a tensor of each kind of `classmat.ops.table.KINDS` looks like; any other kind stays as it is."""
 
-FLAT = {"plane", "coarse"}  # have no channels
-SPATIAL = {"plane", "coarse", "image", "channels"}  # (.., C, H, W)
+FLAT = {"plane", "positive", "coarse"}  # have no channels
+SPATIAL = {*FLAT, "image", "channels"}  # (.., C, H, W)
 
 
 def to_op(array: Array, kind: str, name: str) -> Array:
@@ -63,14 +65,14 @@ def from_op(array: Array, kind: str, axes: int) -> Array:
 
 
 def axes_of_value(kind: str, arguments: Mapping[str, tuple[str, int]]) -> int:
-    """Return how many axes the value gets: as many as the first argument of its kind, or else of any spatial kind.
+    """Return how many axes the value gets: as many as the first argument that is a plane as it is, or else as any.
 
-    >>> axes_of_value("plane", {"image": ("image", 3), "F": ("plane", 2)})
+    >>> axes_of_value("plane", {"image": ("image", 3), "F": ("positive", 2)})
     2
     """
-    same = [axes for other, axes in arguments.values() if other == kind]
-    spatial = [axes for other, axes in arguments.values() if other in SPATIAL]
-    return (same or spatial or [4])[0]
+    spatial = [(other, axes) for other, axes in arguments.values() if other in SPATIAL]
+    alike = [axes for other, axes in spatial if (other in FLAT) == (kind in FLAT)]
+    return [*alike, *(axes for _, axes in spatial), 4][0]
 
 
 def require_one_batch(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:

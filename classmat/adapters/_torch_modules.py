@@ -9,8 +9,68 @@ from ..images.validate import as_count, as_number
 from ..ops.table import OPS
 from ._torch_functions import function_of
 
+_matting_layer = function_of(OPS["matting_layer"], module="classmat.adapters.torch")
 _guided_filter = function_of(OPS["guided_filter"], module="classmat.adapters.torch")
 _feathering = function_of(OPS["feathering"], module="classmat.adapters.torch")
+
+
+class MattingLayer(nn.Module):
+    """Last layer of a network that says where foreground and background are: the matte that the colours then ask for.
+
+    ``alpha = lam D^-1 F``, ``D = lam (diag F + diag B) + L``, L the closed-form Laplacian of the image: Shen et al. 2016.
+
+    Parameters
+    ----------
+    lam : float
+        Weight of F and B at first, above 0.
+    eps : float
+        Above 0; ``eps / |w|`` is added to the covariance of a window.
+    radius : int
+        Windows have ``2 radius + 1`` pixels a side, at least 1.
+    rtol : float
+        How exact the solves of images above 40 000 pixels are.
+    learn_lam : bool
+        Whether the parameter `log_lam` asks for a gradient.
+
+    Attributes
+    ----------
+    log_lam : torch.nn.Parameter, ()
+        The natural logarithm of lam: a step of 0.1 is 10 %, whatever lam is, and lam stays above 0.
+
+    Examples
+    --------
+    >>> layer = MattingLayer()
+    >>> F, B, _ = torch.randn(3, 2, 1, 12, 16).softmax(0)
+    >>> alpha = layer(torch.rand(2, 3, 12, 16), F, B)
+    >>> alpha.mean().backward()
+    >>> layer, alpha.shape, layer.log_lam.grad is None
+    (MattingLayer(lam=100, eps=1e-07, radius=1, rtol=1e-10, learn_lam=True), torch.Size([2, 1, 12, 16]), False)
+    """
+
+    def __init__(
+        self, lam: float = 100.0, eps: float = 1e-7, radius: int = 1, rtol: float = 1e-10, learn_lam: bool = True
+    ) -> None:
+        super().__init__()
+        self.log_lam = _logarithm(lam, "lam", learn=learn_lam)
+        self.eps = as_number(eps, name="eps", low=0, exclusive=True)
+        self.radius = as_count(radius, name="radius", low=1)
+        self.rtol = as_number(rtol, name="rtol", low=0, exclusive=True)
+
+    @property
+    def lam(self) -> Tensor:
+        """The present value."""
+        return self.log_lam.exp()
+
+    def forward(self, image: Tensor, F: Tensor, B: Tensor) -> Tensor:
+        """Image (N, C, H, W), one channel or three; F, B (N, 1, H, W), at least 0 -> alpha (N, 1, H, W), not clipped."""
+        return _matting_layer(image, F, B, self.lam.to(F.dtype), self.eps, radius=self.radius, rtol=self.rtol)
+
+    def extra_repr(self) -> str:
+        """Return what stands in the parentheses."""
+        return (
+            f"lam={self.lam.item():.6g}, eps={self.eps:.6g}, radius={self.radius}, rtol={self.rtol:.6g}, "
+            f"learn_lam={self.log_lam.requires_grad}"
+        )
 
 
 class GuidedFilter(nn.Module):

@@ -45,12 +45,12 @@ except ModuleNotFoundError as error:
 
 from ..ops.table import OPS
 from ._torch_functions import function_of
-from ._torch_modules import Feathering, GuidedFilter
+from ._torch_modules import Feathering, GuidedFilter, MattingLayer
 
 _FUNCTIONS = {name: function_of(op, module=__name__) for name, op in OPS.items()}
 globals().update(_FUNCTIONS)
 
-__all__ = ["Feathering", "GuidedFilter"]
+__all__ = ["Feathering", "GuidedFilter", "MattingLayer"]
 __all__ += sorted(_FUNCTIONS)
 
 if TYPE_CHECKING:

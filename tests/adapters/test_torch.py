@@ -17,13 +17,19 @@ from classmat.adapters import torch as cmt
 from classmat.adapters._torch_functions import function_of
 from classmat.ops.table import OPS, Op
 
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
 every_op = pytest.mark.parametrize("op", OPS.values(), ids=OPS)
 
 
 def tensor_of(array, kind, batch):
     """Return the array of an op as a tensor, with PyTorch's axes."""
     tensor = torch.tensor(array)
-    if kind in ("plane", "coarse"):
+    if kind in ("plane", "positive", "coarse"):
         return tensor.unsqueeze(-3)
     if kind in ("image", "channels"):
         return tensor.permute(0, 3, 1, 2) if batch else tensor.permute(2, 0, 1)
@@ -335,6 +341,34 @@ def test_guided_filter_layer():
     assert layer.double()(guide.double(), src.double()).dtype == torch.float64
 
 
+def test_matting_layer():
+    layer = cmt.MattingLayer(lam=10, eps=1e-3)
+    assert repr(layer) == "MattingLayer(lam=10, eps=0.001, radius=1, rtol=1e-10, learn_lam=True)"
+    image = torch.rand(2, 3, 8, 9)
+    F, B, _ = torch.randn(3, 2, 1, 8, 9).softmax(0)
+    alpha = layer(image, F, B)
+    torch.testing.assert_close(alpha, cmt.matting_layer(image, F, B, 10.0, 1e-3), rtol=1e-4, atol=1e-5)
+    assert layer(image[0], F[0, 0], B[0, 0]).shape == (8, 9)
+    (alpha - 1).square().mean().backward()
+    torch.optim.Adam(layer.parameters(), lr=5.0).step()
+    assert layer.lam.item() == pytest.approx(10 * np.exp(5), rel=1e-3)  # more of F: a larger lam
+    other = cmt.MattingLayer(learn_lam=False)
+    other.load_state_dict(layer.state_dict())
+    assert torch.equal(other.lam, layer.lam)
+    assert not other.log_lam.requires_grad
+
+
+def test_the_logarithm_of_lam_has_the_right_derivative():
+    layer = cmt.MattingLayer(lam=2.0, eps=0.01).double()
+    image = torch.rand(1, 3, 4, 5, dtype=torch.float64)
+    F, B, _ = torch.randn(3, 1, 1, 4, 5, dtype=torch.float64).softmax(0)
+
+    def alpha(log_lam):
+        return torch.func.functional_call(layer, {"log_lam": log_lam}, (image, F, B))
+
+    assert torch.autograd.gradcheck(alpha, layer.log_lam.detach().clone().requires_grad_())
+
+
 def test_feathering_layer():
     planes = torch.rand(5, 2, 1, 6, 7)
     layer = cmt.Feathering(1)
@@ -348,6 +382,9 @@ def test_feathering_layer():
         (lambda: cmt.GuidedFilter(-1, 0.1), "radius is -1"),
         (lambda: cmt.GuidedFilter(1, 0.0), "eps is 0"),
         (lambda: cmt.Feathering(-1), "radius is -1"),
+        (lambda: cmt.MattingLayer(lam=-1.0), "lam is -1"),
+        (lambda: cmt.MattingLayer(eps=0.0), "eps is 0"),
+        (lambda: cmt.MattingLayer(radius=0), "radius is 0"),
     ],
 )
 def test_bad_options_of_layers(make, words):
