@@ -6,67 +6,9 @@ Layout of places and segments: `stencil_layout`.
 """
 
 import numpy as np
-from numba import njit
 
-from ._jit import OPTIONS, jit, pjit, prange
-
-BATCH = 64  # windows side by side that are formed together
-
-# Multiplications and additions may be fused: shorter chains in the recurrences, never a different kind of result.
-fused = njit(fastmath={"contract"}, **OPTIONS)
-
-
-@fused
-def _centre(image, top, left, n, height, width, q):
-    """Write to q (channels, pixels, window) the colours less their windows' means, for windows side by side."""
-    size = height * width
-    for c in range(image.shape[2]):
-        for i in range(n):
-            q[c, size, i] = 0
-        for p in range(size):
-            y, x = top + p // width, left + p % width
-            for i in range(n):
-                q[c, p, i] = image[y, np.uintp(x) + i, c]
-            for i in range(n):
-                q[c, size, i] += q[c, p, i]
-        for p in range(size):
-            for i in range(n):
-                q[c, p, i] -= q[c, size, i] / size
-
-
-@fused
-def _dot(q, c, d, length, n, sums):
-    for i in range(n):
-        sums[i] = q[c, 0, i] * q[d, 0, i]
-    for p in range(1, length):
-        for i in range(n):
-            sums[i] += q[c, p, i] * q[d, p, i]
-
-
-@jit
-def _orthonormalise(channels, size, eps, n, q, sums):
-    """Turn centred colours into rows of Q: a window's matrix is ``I - 1 1^T / |w| - Q Q^T``.
-
-    Q R are the centred colours stacked on sqrt(eps) I; a QR factorisation never squares their condition number, as
-    the covariance does.
-    """
-    length = size + channels
-    for c in range(channels):
-        for k in range(channels):
-            for i in range(n):
-                q[c, size + k, i] = np.sqrt(eps) if k == c else np.float64(0)
-    for c in range(channels):
-        _dot(q, c, c, length, n, sums)
-        for i in range(n):
-            sums[i] = 1 / np.sqrt(sums[i])
-        for p in range(length):
-            for i in range(n):
-                q[c, p, i] *= sums[i]
-        for later in range(c + 1, channels):
-            _dot(q, c, later, length, n, sums)
-            for p in range(length):
-                for i in range(n):
-                    q[later, p, i] -= sums[i] * q[c, p, i]
+from ._jit import jit, pjit, prange
+from ._windows import BATCH, centre, fused, load_colours, orthonormalise
 
 
 @jit
@@ -172,19 +114,21 @@ def _assemble_chunk(
     channels, size = image.shape[2], height * width
     ring = np.zeros((3, 14, columns))
     inner, values = np.empty((3, columns)), np.empty((3, columns))
+    colours = np.empty((channels, height, columns))
     q = np.empty((channels, size + channels, BATCH))
     sums = np.empty(BATCH)
     begin, end = max(0, first - height + 1), min(rows - height + 1, stop)
     for top in range(begin, end):
         for y in range(top if top == begin else top + height - 1, top + height):
             _load_row(y, is_unknown, alpha, inner[y % 3], values[y % 3])
+            load_colours(image, y, colours[:, y % height])
         left = 0
         while left <= columns - width:
             left, n, mixed = _next_batch(left, columns - width + 1, top, height, width, inner)
             if n > 0:
                 m = np.uintp(n)
-                _centre(image, top, left, m, height, width, q)
-                _orthonormalise(channels, size, eps, m, q, sums)
+                centre(colours, top, left, m, height, width, q)
+                orthonormalise(channels, size, eps, m, q, sums)
                 _add_windows(q, channels, top, left, m, height, width, inner, values, mixed, sums, ring)
                 left += n
         # No later window reaches the row `top`; after the last window no row at all.

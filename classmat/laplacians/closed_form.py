@@ -68,7 +68,7 @@ def closed_form_laplacian(
     radius = as_count(radius, name="radius", low=1)
     needed = np.ones(pixels.shape[:2], bool) if mask is None else as_mask(mask)
     require_same_size(pixels, needed, names=("image", "mask"))
-    return _assemble(pixels, needed, eps, radius)
+    return assemble(pixels, needed, eps, radius)
 
 
 class System(NamedTuple):
@@ -138,7 +138,8 @@ def three_channels(image: NDArray[Any]) -> NDArray[Any]:
     return pixels
 
 
-def _assemble(image: NDArray[Any], needed: NDArray[np.bool_], eps: float, radius: int) -> csr_array:
+def assemble(image: NDArray[Any], needed: NDArray[np.bool_], eps: float, radius: int) -> csr_array:
+    """Return the Laplacian of checked arguments: an image (h, w, 3) of any range, and the pixels that are needed."""
     h, w = needed.shape
     side_y, side_x = min(2 * radius + 1, h), min(2 * radius + 1, w)
     active = _windows_with(needed, side_y, side_x)

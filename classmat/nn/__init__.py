@@ -1,1 +1,8 @@
-"""Small neural nets in NumPy and Numba: layers with exact pullbacks, front ends for matting, training."""
+"""Small neural nets in NumPy and Numba: a tape, layers with exact pullbacks, optimisers, front ends for matting."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["activations", "checkpoint", "convolution", "normalisation", "optimisers", "pooling", "tape"],
+)

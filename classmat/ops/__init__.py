@@ -29,6 +29,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "feathering": ["feathering_vjp"],
         "fusion": ["fusion_vjp"],
         "guided": ["guided_filter_vjp"],
+        "laplacian": ["laplacian_apply_vjp"],
+        "matting_layer": ["matting_layer_vjp"],
         "modnet_losses": [
             "consistency_loss_vjp",
             "detail_keeping_loss_vjp",
@@ -39,6 +41,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "resize": ["resize_vjp"],
         "softmax": ["softmax_vjp"],
+        "solve": ["solve_vjp"],
         "structure_losses": ["gradient_loss_vjp", "laplacian_pyramid_loss_vjp"],
         "table": ["OPS"],
     },

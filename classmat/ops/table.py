@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array
 
 from . import alpha_losses, cross_entropy, modnet_losses, structure_losses
 from .blur import blur_vjp
@@ -26,8 +27,11 @@ from .composite import composite_vjp
 from .feathering import feathering_vjp
 from .fusion import fusion_vjp
 from .guided import guided_filter_vjp
+from .laplacian import laplacian_apply_vjp
+from .matting_layer import matting_layer_vjp
 from .resize import resize_vjp
 from .softmax import softmax_vjp
+from .solve import solve_vjp
 
 KINDS = {
     "plane": "(h, w)",
@@ -35,10 +39,18 @@ KINDS = {
     "image": "(h, w, 3)",
     "channels": "(h, w, c)",
     "labels": "(h, w), whole numbers",
+    "positive": "(h, w), above 0 somewhere and nowhere below",
+    "vector": "(n,)",
     "levels": "(256,)",
+    "entries": "(m,), of a sparse matrix",
+    "pattern": "(m,) or (n + 1,), where its entries are",
     "scalar": "()",
 }
-"""What an array argument or a value can be; all but `levels` and `scalar` may have a batch axis in front."""
+"""What an array argument or a value can be; all but the kinds of `UNBATCHED` may have a batch axis in front."""
+
+UNBATCHED = ("levels", "entries", "pattern", "scalar")
+DEMANDING = ("positive", "entries", "pattern", "scalar")
+"""Kinds of which not every array of the right shape and dtype is accepted."""
 
 REQUIRED = inspect.Parameter.empty
 
@@ -126,6 +138,8 @@ MAKERS: Mapping[str, Callable[..., NDArray[Any]]] = {
     "image": lambda rng, lead, h, w: _inside(rng, (*lead, h, w, 3)),
     "channels": lambda rng, lead, h, w: rng.standard_normal((*lead, h, w, 3)),
     "labels": lambda rng, lead, h, w: rng.integers(0, 3, (*lead, h, w)),
+    "positive": lambda rng, lead, h, w: _inside(rng, (*lead, h, w)),
+    "vector": lambda rng, lead, h, w: rng.standard_normal((*lead, h * w)),
     "levels": lambda rng, lead, h, w: rng.uniform(0.5, 9, 256),
     "scalar": lambda rng, lead, h, w: np.asarray(rng.uniform(0.5, 2)),
 }
@@ -148,6 +162,34 @@ def _weighted_example(rng: np.random.Generator, height: int, width: int, batch: 
     return (alpha, np.rint(255 * truth) / 255), static
 
 
+def _small_eps(kinds: Mapping[str, str]) -> MakeExample:
+    """Draw eps, the last argument, so large that a step of a difference quotient is small beside it."""
+
+    def example(rng: np.random.Generator, height: int, width: int, batch: int | None = None) -> Arguments:
+        args, static = RandomExample(kinds, {"radius": 1})(rng, height, width, batch)
+        return (*args[:-1], 0.05 * args[-1]), static
+
+    return example
+
+
+def _grid_example(rng: np.random.Generator, height: int, width: int, batch: int | None = None) -> Arguments:
+    """Return a grid's system: each pixel is coupled with the one to the right and the one below."""
+    n = height * width
+    number = np.arange(n).reshape(height, width)
+    towards = ((number[:, :-1], number[:, 1:]), (number[:-1], number[1:]))
+    pairs = np.concatenate([(here.ravel(), there.ravel()) for here, there in towards], axis=1)
+    weights = rng.uniform(0.1, 1, pairs.shape[1])
+    upper = csr_array((-weights, tuple(pairs)), shape=(n, n))
+    A = (upper + upper.T).tocsr()
+    A = csr_array(A + diags_array(rng.uniform(0.5, 1, n) - A.sum(axis=1)))
+    b = MAKERS["vector"](rng, () if batch is None else (batch,), height, width)
+    return (A.data, b), {"indices": A.indices, "indptr": A.indptr}
+
+
+APPLIED = {"image": "image", "x": "plane", "eps": "scalar"}
+LAYER = {"image": "image", "F": "positive", "B": "positive", "lam": "scalar", "eps": "scalar"}
+SYSTEM = {"data": "entries", "b": "vector", "indices": "pattern", "indptr": "pattern"}
+
 _ROWS = (
     _row(softmax_vjp, "channels", {"scores": "channels"}),
     _row(fusion_vjp, "plane", {"F": "plane", "U": "plane", "alpha_raw": "plane"}),
@@ -158,6 +200,9 @@ _ROWS = (
     _row(box_mean_vjp, "channels", {"src": "channels"}, radius=2),
     _row(guided_filter_vjp, "plane", {"guide": "image", "src": "plane", "eps": "scalar"}, radius=2),
     _row(feathering_vjp, "plane", dict.fromkeys(("a", "b", "c", "S_F", "S_B"), "plane"), radius=1),
+    Op(laplacian_apply_vjp, APPLIED, "plane", _small_eps(APPLIED)),
+    Op(matting_layer_vjp, LAYER, "plane", _small_eps(LAYER)),
+    Op(solve_vjp, SYSTEM, "vector", _grid_example),
     _row(alpha_losses.alpha_loss_vjp, "scalar", MATTES, eps=0.05),
     Op(alpha_losses.weighted_alpha_loss_vjp, {**MATTES, "weights": "levels"}, "scalar", _weighted_example),
     _row(alpha_losses.compositional_loss_vjp, "scalar", {**MATTES, **COLOURS}),

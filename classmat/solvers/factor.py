@@ -97,6 +97,10 @@ class Factor(ABC):
         warn_if_stalled(solution)
         return solution
 
+    def rough(self, b: Vector, rtol: float) -> Vector:
+        """Return about ``A^-1 b``, with a residual of about `rtol` times b, for an iteration around this one."""
+        return self._solve_one(b, None, Stopping(rtol, 0.0, 200, None)).x
+
     @abstractmethod
     def _solve_one(self, b: Vector, x0: Vector | None, stopping: Stopping) -> Answer:
         """Solve for one right-hand side."""

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 import classmat.ops
 from classmat.ops import cross_entropy_vjp
-from classmat.ops.table import ARRAY, KINDS, OPS, REQUIRED, RandomExample
+from classmat.ops.table import ARRAY, DEMANDING, KINDS, OPS, REQUIRED, UNBATCHED, RandomExample
 from classmat.testing import check_pullback
 
 
 def full_size(op):
     """Return which arguments have the size of the image."""
     kinds = op.differentiable.values()
-    return [index for index, kind in enumerate(kinds) if kind in ("plane", "image", "channels")]
+    return [index for index, kind in enumerate(kinds) if kind in ("plane", "image", "channels", "positive")]
 
 
 every_op = pytest.mark.parametrize("op", OPS.values(), ids=OPS)
@@ -110,14 +110,17 @@ def test_the_table_knows_its_functions(op):
 
 @every_op
 def test_kinds_are_shapes(op):
-    dimensions = {"plane": 2, "coarse": 2, "image": 3, "channels": 3, "labels": 2, "levels": 1, "scalar": 0}
+    dimensions = {
+        **{"plane": 2, "positive": 2, "coarse": 2, "labels": 2, "image": 3, "channels": 3, "scalar": 0},
+        **{"vector": 1, "levels": 1, "entries": 1, "pattern": 1},
+    }
     for batch in (None, 2):
         args, static = op.example(np.random.default_rng(0), 5, 6, batch)
         values = [*zip(args, op.differentiable.values(), strict=True)]
         values += [(static[name], kind) for name, kind in op.static_arrays.items()]
         values += [(op.function(*args, **static)[0], op.value)]
         for array, kind in values:
-            has_batch = batch is not None and kind not in ("levels", "scalar")
+            has_batch = batch is not None and kind not in UNBATCHED
             assert np.ndim(array) == dimensions[kind] + has_batch
             if kind == "image":
                 assert array.shape[-1] == 3
@@ -136,7 +139,7 @@ def test_a_batch_is_its_images(op):
     args, static = op.example(np.random.default_rng(1), 6, 5, 3)
 
     def image(array, kind, k):
-        return array if kind in ("levels", "scalar") else array[k]
+        return array if kind in UNBATCHED else array[k]
 
     kinds = list(op.differentiable.values())
     values = []
@@ -204,8 +207,8 @@ def test_arguments_of_two_precisions(op):
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_constant_input_gives_finite_derivatives(op, level):
     args, static = op.example(np.random.default_rng(0), 4, 5)
-    kinds = op.differentiable.values()  # a scalar is no image, and may have to be above 0
-    flat = [arg if kind == "scalar" else np.full_like(arg, level) for arg, kind in zip(args, kinds, strict=True)]
+    kinds = op.differentiable.values()
+    flat = [arg if kind in DEMANDING else np.full_like(arg, level) for arg, kind in zip(args, kinds, strict=True)]
     value, pullback = op.function(*flat, **static)
     assert np.isfinite(value).all()
     for bar in pullback(np.ones(np.shape(value))):
