@@ -1,0 +1,37 @@
+"""Putting arrays side by side."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..images.floats import as_floats
+from ..ops._protocol import Floats, Pullback, as_cotangent, like
+
+
+def concatenate_vjp(*arrays: ArrayLike, axis: int = -1) -> tuple[Floats, Pullback]:
+    """Join arrays along an axis; each gets its part of the cotangent.
+
+    Examples
+    --------
+    >>> y, pullback = concatenate_vjp([[1.0], [2.0]], [[3.0, 4.0], [5.0, 6.0]])
+    >>> y
+    array([[1., 3., 4.],
+           [2., 5., 6.]])
+    >>> pullback(y)[0]
+    array([[1.],
+           [2.]])
+    """
+    if not arrays:
+        raise TypeError("concatenate_vjp() got nothing; accepted is at least one array.")
+    parts = [as_floats(array, name=f"array {i}") for i, array in enumerate(arrays)]
+    try:
+        y = np.concatenate(parts, axis=axis)
+    except ValueError:  # also numpy's AxisError
+        shapes = ", ".join(str(part.shape) for part in parts)
+        raise ValueError(f"arrays of shapes {shapes} have no common size beside axis {axis}.") from None
+    ends = np.cumsum([part.shape[axis] for part in parts])[:-1]
+
+    def pullback(y_bar: ArrayLike) -> tuple[Floats, ...]:
+        bars = np.split(as_cotangent(y_bar, y), ends, axis=axis)
+        return tuple(like(bar, part, given) for bar, part, given in zip(bars, parts, arrays, strict=True))
+
+    return y, pullback
