@@ -70,10 +70,7 @@ def _prepare_split(image: NDArray[Any], weight: Array, eps: float, rtol: float) 
         factor = Multigrid(Stencil.from_image(planes, weak, eps=eps, diagonal=weight), planes)
 
     def multiply(x: Array) -> Array:
-        x = x.reshape(weight.shape)
-        product = matrix_free.multiply(planes, x, eps, 1)
-        product += weight * x
-        return product.ravel()
+        return matrix_free.multiply(planes, x.reshape(weight.shape), eps, 1, weight=weight).ravel()
 
     # of the Laplacian's eigenvalues the middle, not its diagonal
     middle = 9 / 2

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels import multigrid as kernels
 from .factor import Factor
 from .solution import Solution, warn_if_stalled
 
@@ -15,6 +16,8 @@ Operator = Callable[[Array], Array]
 INNER = 0.01  # by so much the residual of the weak rows is reduced between two products with the whole matrix
 OUTER = 100  # such products
 UNSEEN = 0.03  # of the accepted error: what the search direction leaves out
+SAFETY = 4.0  # of what the next correction is expected to be
+CHUNKS = 64  # of the vectors
 ROUNDING = 1e-14  # of the residual, relative to the terms it is the difference of
 
 
@@ -28,10 +31,10 @@ class Run:
     norms: list[float]
     sizes: list[float]
 
-    def is_accurate(self, rtol: float) -> bool:
-        """Whether x, once corrected, is as accurate as `rtol` asks for: corrections shrink as they did before."""
-        shrinks = min(1.0, self.sizes[-1] / self.sizes[-2]) if len(self.sizes) > 1 else 1.0
-        return self.sizes[-1] * shrinks <= rtol * float(np.abs(self.x).max())
+    def is_accurate(self, limit: float) -> bool:
+        """Whether x, once corrected, is wrong by no more than a limit: corrections go on to shrink as they did."""
+        shrinks = min(1.0, SAFETY * self.sizes[-1] / self.sizes[-2]) if len(self.sizes) > 1 else 1.0
+        return self.sizes[-1] * shrinks <= limit
 
     def is_exhausted(self) -> bool:
         """Whether the residual is rounding."""
@@ -79,30 +82,34 @@ class Split:
 
     def _descend(self, run: Run, rtol: float) -> bool:
         """Run flexible conjugate gradients from x; return whether it is accurate."""
-        p, q, rho = np.zeros(0), np.zeros(0), 0.0
+        p, q, rho = np.zeros_like(run.x), np.zeros_like(run.x), 1.0
+        parts = np.empty(CHUNKS)
         while True:
             z = self._precondition(run.r)
-            run.sizes.append(float(np.abs(z).max()))
-            if run.is_accurate(rtol):
+            run.sizes.append(_largest(z))
+            limit = rtol * _largest(run.x)
+            if run.is_accurate(limit):
                 run.x += z
                 return True
             if run.is_exhausted():
                 return True
             if len(run.norms) > OUTER:
                 return False
-            z[np.abs(z) < UNSEEN * rtol * float(np.abs(run.x).max())] = 0
-            p = z - (float(q @ z) / rho) * p if rho else z
+            kernels.drop_small(UNSEEN * limit, z, CHUNKS)
+            kernels.turn(-float(q @ z) / rho, z, p, CHUNKS)
             q = self._multiply(p)
             rho = float(p @ q)
             if not rho > 0:
                 return False
-            step = float(p @ run.r) / rho
-            run.x += step * p
-            run.r -= step * q
-            run.norms.append(float(np.linalg.norm(run.r)))
+            kernels.advance(float(p @ run.r) / rho, p, q, run.x, run.r, parts)
+            run.norms.append(float(np.sqrt(parts.sum())))
 
     def _precondition(self, r: Array) -> Array:
         z = self._inverse * r
         if self._factor is not None:
             z[self._rows] = self._factor.rough(r[self._rows], INNER)
         return z
+
+
+def _largest(x: Array) -> float:
+    return float(max(x.max(), -x.min()))
