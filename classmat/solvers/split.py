@@ -1,7 +1,6 @@
 """Conjugate gradients for a matrix whose diagonal dominates in most rows: a multigrid where it does not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +15,8 @@ Operator = Callable[[Array], Array]
 INNER = 0.01  # by so much the residual of the weak rows is reduced between two products with the whole matrix
 OUTER = 100  # such products
 UNSEEN = 0.03  # of the accepted error: what the search direction leaves out
-SAFETY = 4.0  # of what the next correction is expected to be
 CHUNKS = 64  # of the vectors
 ROUNDING = 1e-14  # of the residual, relative to the terms it is the difference of
-
-
-@dataclass
-class Run:
-    """What is left to do for one right-hand side."""
-
-    x: Array
-    r: Array
-    scale: float  # of the terms that the residual is the difference of
-    norms: list[float]
-    sizes: list[float]
-
-    def is_accurate(self, limit: float) -> bool:
-        """Whether x, once corrected, is wrong by no more than a limit: corrections go on to shrink as they did."""
-        shrinks = min(1.0, SAFETY * self.sizes[-1] / self.sizes[-2]) if len(self.sizes) > 1 else 1.0
-        return self.sizes[-1] * shrinks <= limit
-
-    def is_exhausted(self) -> bool:
-        """Whether the residual is rounding."""
-        return self.norms[-1] <= ROUNDING * self.scale
 
 
 class Split:
@@ -66,43 +44,41 @@ class Split:
         self._inverse = np.where(weak, 0, 1 / diagonal)
         self._rows = np.flatnonzero(weak)
 
-    def solve(self, b: Array, *, rtol: float, x0: Array | None = None) -> Solution:
+    def solve(self, b: Array, *, rtol: float) -> Solution:
         """Solve ``A x = b`` until no entry of x is wrong by more than `rtol` times the largest, as estimated.
 
-        The estimate is the correction that the preconditioner would make. Warns if it does not come to that.
+        The estimate is the correction that the preconditioner makes last. Warns if it does not come to that.
         """
-        x = self._inverse * b if x0 is None else x0.copy()
+        x = self._inverse * b
         r = b - self._multiply(x)
-        scale = float(np.linalg.norm(b) + np.linalg.norm(b - r))
-        run = Run(x, r, scale, [float(np.linalg.norm(r))], [])
-        converged = self._descend(run, rtol)
-        solution = Solution(run.x, converged, len(run.norms) - 1, np.array(run.norms), "multigrid")
+        rounding = ROUNDING * float(np.linalg.norm(b) + np.linalg.norm(b - r))
+        norms = [float(np.linalg.norm(r))]
+        converged = self._descend(x, r, norms, rtol, rounding)
+        solution = Solution(x, converged, len(norms) - 1, np.array(norms), "multigrid")
         warn_if_stalled(solution)
         return solution
 
-    def _descend(self, run: Run, rtol: float) -> bool:
-        """Run flexible conjugate gradients from x; return whether it is accurate."""
-        p, q, rho = np.zeros_like(run.x), np.zeros_like(run.x), 1.0
+    def _descend(self, x: Array, r: Array, norms: list[float], rtol: float, rounding: float) -> bool:
+        """Run flexible conjugate gradients from x with its residual r; return whether x is accurate."""
+        p, q, curvature = np.zeros_like(x), np.zeros_like(x), 1.0
         parts = np.empty(CHUNKS)
-        while True:
-            z = self._precondition(run.r)
-            run.sizes.append(_largest(z))
-            limit = rtol * _largest(run.x)
-            if run.is_accurate(limit):
-                run.x += z
+        while norms[-1] > rounding:
+            z = self._precondition(r)
+            limit = rtol * _largest(x)
+            if _largest(z) <= limit:
+                x += z
                 return True
-            if run.is_exhausted():
-                return True
-            if len(run.norms) > OUTER:
+            if len(norms) > OUTER:
                 return False
             kernels.drop_small(UNSEEN * limit, z, CHUNKS)
-            kernels.turn(-float(q @ z) / rho, z, p, CHUNKS)
+            kernels.turn(-float(q @ z) / curvature, z, p, CHUNKS)
             q = self._multiply(p)
-            rho = float(p @ q)
-            if not rho > 0:
+            curvature = float(p @ q)
+            if not curvature > 0:
                 return False
-            kernels.advance(float(p @ run.r) / rho, p, q, run.x, run.r, parts)
-            run.norms.append(float(np.sqrt(parts.sum())))
+            kernels.advance(float(p @ r) / curvature, p, q, x, r, parts)
+            norms.append(float(np.sqrt(parts.sum())))
+        return True
 
     def _precondition(self, r: Array) -> Array:
         z = self._inverse * r
