@@ -83,8 +83,11 @@ def matting_layer_vjp(
     array([[0.  , 0.08, 0.46, 0.01]])
     """
     arrays = _as_arrays(image, F, B)
-    weights = tuple(as_floats(x, name=name) for x, name in ((lam, "lam"), (eps, "eps")))
-    lam, eps = (as_number(x, name=name, low=0, exclusive=True) for x, name in ((lam, "lam"), (eps, "eps")))
+    strength, regular = (
+        as_number(x, name=name, low=0, exclusive=True) for x, name in ((lam, "lam"), (eps, "eps"))
+    )
+    numbers = [as_floats(x, name=name) for x, name in ((lam, "lam"), (eps, "eps"))]
+    lam, eps = strength, regular
     size = as_count(radius, name="radius", low=1)
     tolerance = as_number(rtol, name="rtol", low=0, exclusive=True)
     I, F, B = (as_stack(x, arrays[1]) for x in arrays)
@@ -100,8 +103,8 @@ def matting_layer_vjp(
         lam_bar = (v * (F - (F + B) * alpha)).sum()
         image_bar, eps_bar = pull_laplacian_back(I, alpha, -v, eps, size)
         planes = (like(bar, x, x) for bar, x in zip((image_bar, F_bar, B_bar), arrays, strict=True))
-        numbers = (like(np.asarray(bar), x, x) for bar, x in zip((lam_bar, eps_bar), weights, strict=True))
-        return (*planes, *numbers)
+        scalars = (like(np.asarray(bar), x) for bar, x in zip((lam_bar, eps_bar), numbers, strict=True))
+        return (*planes, *scalars)
 
     return result, pullback
 
