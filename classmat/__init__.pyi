@@ -1,3 +1,5 @@
+from . import adapters as adapters
+from . import nn as nn
 from . import ops as ops
 from . import testing as testing
 from .filters.blur import gaussian_blur as gaussian_blur
