@@ -140,9 +140,9 @@ def _multiply_chunk(first, stop, image, weight, x, eps, height, width, product):
             orthonormalise(channels, size, eps, n, q, r)
             _fit(q, channels, size, n, values, top, left, width, coordinates, mean)
             for p in range(size):
-                y, at = np.uintp((top + p // width) % height), np.uintp(left + p % width)
-                _residuals(q, channels, p, n, values, y, at, coordinates, mean, r)
-                _add(n, r, ring, y, at)
+                row, at = np.uintp((top + p // width) % height), np.uintp(left + p % width)
+                _residuals(q, channels, p, n, values, row, at, coordinates, mean, r)
+                _add(n, r, ring, row, at)
             left, count = _next_batch(left + count, values, height, top, width)
         for y in range(top, rows if top == rows - height else top + 1):
             if first <= y < stop:
@@ -192,12 +192,12 @@ def _pull_chunk(first, stop, image, x, v, eps, height, width, image_bar, eps_bar
                 for k in range(channels):
                     total += _dot(n, a[k], c[k])
             for p in range(size):
-                y, at = np.uintp((top + p // width) % height), np.uintp(left + p % width)
-                _residuals(q, channels, p, n, of_x, y, at, along_x, mean_x, r)
-                _residuals(q, channels, p, n, of_v, y, at, along_v, mean_v, s)
+                row, at = np.uintp((top + p // width) % height), np.uintp(left + p % width)
+                _residuals(q, channels, p, n, of_x, row, at, along_x, mean_x, r)
+                _residuals(q, channels, p, n, of_v, row, at, along_v, mean_v, s)
                 for k in range(channels):
-                    _add_product(n, s, a[k], ring[k], y, at)
-                    _add_product(n, r, c[k], ring[k], y, at)
+                    _add_product(n, s, a[k], ring[k], row, at)
+                    _add_product(n, r, c[k], ring[k], row, at)
             left, count = _next_batch(left + count, of_x, height, top, width)
         for y in range(top, rows if top == rows - height else top + 1):
             if first <= y < stop:
