@@ -110,7 +110,9 @@ def _operation(symbol: Any, instruction: str) -> None:
 
         def codegen(context, builder, signature, args):
             values = [
-                v if isinstance(t, Lanes) else _repeated(builder, context.cast(builder, v, t, kind.number), kind.count)
+                v
+                if isinstance(t, Lanes)
+                else _repeated(builder, context.cast(builder, v, t, kind.number), kind.count)
                 for t, v in zip(signature.args, args, strict=True)
             ]
             return getattr(builder, instruction)(*values, flags=CONTRACT)

@@ -132,9 +132,7 @@ def _exchange_rows(I, p, g, is_rgb, is_back, y, z, first, until, weights, scratc
     g_out, w_out = (move(g, z * w), read(wy, z)) if z >= 0 else (zeros, ZERO)
     bars = (g_in, g_out, w_in, w_out)
     whole = w // BLOCK
-    _enter_blocks(
-        is_rgb, is_back, S, shape, I_in, I_out, p_in, p_out, bars, centre, wx, first, min(until, whole)
-    )
+    _enter_blocks(is_rgb, is_back, S, shape, I_in, I_out, p_in, p_out, bars, centre, wx, first, min(until, whole))
     if until > whole:
         x, n = whole * BLOCK, w - whole * BLOCK
         I_in, I_out = _end(E, 0, I_in, s * n, s * x), _end(E, 1, I_out, s * n, s * x)
@@ -155,7 +153,9 @@ def _enter(I, p, g, is_rgb, is_back, j, radius, is_start, first, until, weights,
 
 
 @jit
-def _compute_row(I, p, g, is_rgb, is_back, eps, j, radius, is_start, weights, scratch, shape, ends, centre, n_sums):
+def _compute_row(
+    I, p, g, is_rgb, is_back, eps, j, radius, is_start, weights, scratch, shape, ends, centre, n_sums
+):
     """Level 1 of row j, and its coefficients to level 2. Returns the cotangent of eps, and if all is finite."""
     S, S2, ring, _, _, T, C = scratch
     _, _, stride, size, wide, slots = shape
@@ -217,7 +217,9 @@ def _store_means(S2, stride, ends, C, means, pitch, n, centre, wx, wy, first, un
 
 
 @jit
-def _store_blocks(I, p, g, is_rgb, is_back, q, I_bar, is_means, pitch, i, first, until, weights, scratch, shape, ends, centre):
+def _store_blocks(
+    I, p, g, is_rgb, is_back, q, I_bar, is_means, pitch, i, first, until, weights, scratch, shape, ends, centre
+):
     """Blocks of a row of q, of the means of the coefficients (in q), or of the cotangents (p_bar in q)."""
     S, _, _, _, _, T, C = scratch
     S, stride, size, wx, wy = scratch[1], shape[2], shape[3], weights[0], read(weights[1], i)
@@ -237,7 +239,9 @@ def _store_blocks(I, p, g, is_rgb, is_back, q, I_bar, is_means, pitch, i, first,
 
 
 @jit
-def _store_row(I, p, g, is_rgb, is_back, q, I_bar, is_means, pitch, i, radius, weights, scratch, shape, ends, centre, n_sums):
+def _store_row(
+    I, p, g, is_rgb, is_back, q, I_bar, is_means, pitch, i, radius, weights, scratch, shape, ends, centre, n_sums
+):
     """Level 2 of row i, and the result; pointers are to the beginnings of images."""
     S2, E, C, s = scratch[1], scratch[3], scratch[6], 1 if is_rgb is None else 3
     w, stride = shape[1], shape[2]
@@ -246,7 +250,23 @@ def _store_row(I, p, g, is_rgb, is_back, q, I_bar, is_means, pitch, i, radius, w
     bar, guide_bar = move(g, i * w), move(I_bar, i * s * w)
     whole = w // BLOCK
     _store_blocks(
-        guide, source, bar, is_rgb, is_back, value, guide_bar, is_means, pitch, i, 0, whole, weights, scratch, shape, ends, centre
+        guide,
+        source,
+        bar,
+        is_rgb,
+        is_back,
+        value,
+        guide_bar,
+        is_means,
+        pitch,
+        i,
+        0,
+        whole,
+        weights,
+        scratch,
+        shape,
+        ends,
+        centre,
     )
     x, n = whole * BLOCK, w - whole * BLOCK
     if n > 0:
@@ -302,7 +322,25 @@ def _begin_strip(I, p, is_rgb, sums, ring, blank, edges, wide):
 
 
 @jit
-def _strip(guides, sources, g, n, is_rgb, is_back, eps, values, I_bar, is_means, eps_rows, radius, weights, arrays, blocks, k0, k1):
+def _strip(
+    guides,
+    sources,
+    g,
+    n,
+    is_rgb,
+    is_back,
+    eps,
+    values,
+    I_bar,
+    is_means,
+    eps_rows,
+    radius,
+    weights,
+    arrays,
+    blocks,
+    k0,
+    k1,
+):
     """Blocks of rows k0 to k1 of source n; returns whether all sums were finite."""
     sums, ring, edges, blank, t, carry = arrays
     h, w = sources.shape[1:]
@@ -321,7 +359,11 @@ def _strip(guides, sources, g, n, is_rgb, is_back, eps, values, I_bar, is_means,
     )
     weights = point(weights[0], 0), point(weights[1], 0)
     I, p, q = point(guides, m * h * guides.shape[2]), point(sources, n * h * w), point(values, n * h * w)
-    cotangents, bars, pitch = _point(g, sources, n * h * w), _point(I_bar, sources, n * h * guides.shape[2]), sources.size
+    cotangents, bars, pitch = (
+        _point(g, sources, n * h * w),
+        _point(I_bar, sources, n * h * guides.shape[2]),
+        sources.size,
+    )
     y0, y1 = _first_row(k0, blocks, h), _first_row(k1, blocks, h)
     begin, level1, level2 = max(y0 - radius, 0), k0, k0 + 1  # next blocks for which sums begin anew
     for j in range(begin, y1 + radius):
@@ -331,7 +373,21 @@ def _strip(guides, sources, g, n, is_rgb, is_back, eps, values, I_bar, is_means,
                 level1 += 1
                 sums[: n_sums[0]] = ZERO
             eps_bar, is_fine = _compute_row(
-                I, p, cotangents, is_rgb, is_back, eps, j, radius, is_start, weights, scratch, shape, ends, centre, n_sums
+                I,
+                p,
+                cotangents,
+                is_rgb,
+                is_back,
+                eps,
+                j,
+                radius,
+                is_start,
+                weights,
+                scratch,
+                shape,
+                ends,
+                centre,
+                n_sums,
             )
             is_finite = is_finite and is_fine
             if is_back is not None and y0 <= j < y1:
@@ -345,14 +401,32 @@ def _strip(guides, sources, g, n, is_rgb, is_back, eps, values, I_bar, is_means,
             level2 += 1
             _resum(sums, scratch, n_sums, i, radius, shape)
         is_fine = _store_row(
-            I, p, cotangents, is_rgb, is_back, q, bars, is_means, pitch, i, radius, weights, scratch, shape, ends, centre, n_sums
+            I,
+            p,
+            cotangents,
+            is_rgb,
+            is_back,
+            q,
+            bars,
+            is_means,
+            pitch,
+            i,
+            radius,
+            weights,
+            scratch,
+            shape,
+            ends,
+            centre,
+            n_sums,
         )
         is_finite = is_finite and is_fine
     return is_finite
 
 
 @pjit
-def run(I, p, g, is_rgb, is_back, eps, q, I_bar, is_means, eps_rows, radius, weights, workspace, blocks, is_finite):
+def run(
+    I, p, g, is_rgb, is_back, eps, q, I_bar, is_means, eps_rows, radius, weights, workspace, blocks, is_finite
+):
     """Filter images I (m, h, w) or, if `is_rgb` is not None, (m, h, 3 w), with sources p (n, h, w), n = m times whole.
 
     If `g` is None, q (n, h, w) gets the values or, if `is_means` is not None, q (2 or 4, n, h, w) the means of the
@@ -373,7 +447,23 @@ def run(I, p, g, is_rgb, is_back, eps, q, I_bar, is_means, eps_rows, radius, wei
             k1 = min(blocks, k0 + until - unit)
             unit += k1 - k0
             strip_is_fine = _strip(
-                I, p, g, n, is_rgb, is_back, eps, q, I_bar, is_means, eps_rows, radius, weights, arrays, blocks, k0, k1
+                I,
+                p,
+                g,
+                n,
+                is_rgb,
+                is_back,
+                eps,
+                q,
+                I_bar,
+                is_means,
+                eps_rows,
+                radius,
+                weights,
+                arrays,
+                blocks,
+                k0,
+                k1,
             )
             is_fine = is_fine and strip_is_fine
         is_finite[s] = is_fine

@@ -6,6 +6,7 @@ from ._jit import jit, pjit, prange
 
 ONE = np.float64(1)
 
+
 @jit
 def _apply_row(lines, I, q, columns):
     """Interpolate blended lines of coefficients at each column, and apply them to the guide."""
@@ -37,5 +38,3 @@ def apply_means(means, I, q, rows, columns, lines):
                 for x in range(line.size):
                     line[x] = (ONE - share[y]) * upper[x] + share[y] * lower[x]
             _apply_row(lines[s], I[k // (n // I.shape[0]), y], q[k, y], columns)
-
-
