@@ -235,7 +235,7 @@ def _loader(kind: Any) -> Any:
         """Read neighbours in memory as they are."""
 
         def codegen(context, builder, signature, args):
-            return _widened(builder, _load(builder, *args, _vector(context, pointer, kind.count)))
+            return _widened(builder, _load(builder, args[0], args[1], _vector(context, pointer, kind.count)))
 
         return kind(pointer, types.intp), codegen
 
@@ -274,7 +274,7 @@ def deal(typingctx, row, index):
     """Read 32 columns of a row, by planes."""
 
     def codegen(context, builder, signature, args):
-        block = _load(builder, *args, _vector(context, row, BLOCK))
+        block = _load(builder, args[0], args[1], _vector(context, row, BLOCK))
         return _widened(builder, _pick(builder, block, None, _DEALT))
 
     return WIDE(row, types.intp), codegen

@@ -10,9 +10,9 @@ Any run of blocks can therefore be computed by itself to the same bits: the resu
 threads share the image, and no rounding errors travel further than a block.
 
 A line of sums has zeros left and right of the image, and a row is filled up to whole blocks of 32 columns with the
-first pixel: no window is a special case. Rows are handed to the loops over blocks of columns as pointers (counting
-references to arrays would cost as much as a tenth of the filter). What is done to a block of columns is in `guided_grey`
-and `guided_rgb`; Numba does not compile what depends on an argument that is None.
+first pixel: no window is a special case. Rows are handed to the loops over blocks of columns as pointers: counting
+references to arrays would cost as much as a tenth of the filter. What is done to a row is in `guided_rows`, to a block
+of columns in `guided_grey` and `guided_rgb`; Numba does not compile what depends on an argument that is None.
 
 ===== ========================= ==============================================================================
 guide level 1 (pullback adds)   level 2 (``_`` is the cotangent of a mean, divided by the number of pixels)
@@ -24,12 +24,10 @@ rgb   I3 p II6 Ip3 (gI3/n g/n)  a3 b; in the pullback a3 I_3 p_ Ip_3 II_6
 
 import numpy as np
 
-from . import guided_grey as grey
-from . import guided_rgb as rgb
 from ._jit import jit, pjit, prange
-from ._planes import BLOCK, LANES, PLANES, add_to, collect, last, load, move, point, read, repeat, slide, write
+from ._planes import BLOCK, LANES, PLANES, point
+from .guided_rows import add_row, compute_row, resum, store_row, window_ends
 
-PIECE = 16  # blocks of columns that enter before they are used: their sums stay in the first cache
 N_SUMS = {(False, False): (4, 2), (False, True): (6, 5), (True, False): (13, 4), (True, True): (17, 16)}
 EDGES = 10  # ends of rows, filled up to a block: I p g, entering and leaving, then up to four results
 ZERO = np.float64(0)
@@ -40,7 +38,6 @@ def block_columns(w):
     return -(-w // BLOCK) * BLOCK
 
 
-@jit
 def _margin(radius):
     """Return the number of zeros left of a plane: windows are slid in from where they are empty."""
     return LANES * ((radius + BLOCK - 1) // BLOCK + radius // BLOCK + 2)
@@ -48,7 +45,10 @@ def _margin(radius):
 
 def plane_size(w, radius):
     """Return the size of a plane; odd in units of a vector, so that planes do not fall on each other in the caches."""
-    return LANES * (_margin.py_func(radius) // LANES + block_columns(w) // BLOCK + radius // BLOCK + 2 | 1)
+    return LANES * (_margin(radius) // LANES + block_columns(w) // BLOCK + radius // BLOCK + 2 | 1)
+
+
+margin_of = jit(_margin)
 
 
 @jit
@@ -57,249 +57,11 @@ def _first_row(block, blocks, h):
 
 
 @jit
-def _window_ends(radius, size):
-    """Return for each plane where the columns x + radius are, and x - radius - 1: plane and place within it."""
-    a, b = radius, -radius - 1
-    return (
-        a % PLANES * size + a // PLANES,
-        (a + 1) % PLANES * size + (a + 1) // PLANES,
-        (a + 2) % PLANES * size + (a + 2) // PLANES,
-        (a + 3) % PLANES * size + (a + 3) // PLANES,
-        b % PLANES * size + b // PLANES,
-        (b + 1) % PLANES * size + (b + 1) // PLANES,
-        (b + 2) % PLANES * size + (b + 2) // PLANES,
-        (b + 3) % PLANES * size + (b + 3) // PLANES,
-    )
-
-
-@jit
 def _point(images, instead, index):
     """Return a pointer to an element of an array or, where there is none, of another that is not looked at."""
     if images is None:
         return point(instead, 0)
     return point(images, index)
-
-
-@jit
-def _begin_row(S, stride, C, n, radius, ends):
-    """Set carries to the window sums left of the image, by sliding in from where they are zero."""
-    for q in range(n):
-        carry = repeat(ZERO)
-        for b in range(-((radius + BLOCK - 1) // BLOCK), 0):
-            _, carry = slide(move(S, q * stride), LANES * b, ends, carry)
-        write(C, q, last(carry))
-
-
-@jit
-def _is_finite(C, n):
-    """Whether the last window sums of a row are: a NaN never leaves a running sum, an infinity becomes one."""
-    total = ZERO
-    for q in range(n):
-        total += read(C, q) - read(C, q)
-    return total == ZERO
-
-
-@jit
-def _end(E, k, row, size, whole):
-    """Copy the columns behind the last whole block to edge `k`; returns where the row would begin if it ended there."""
-    edge = move(E, 3 * BLOCK * k)
-    for x in range(size):
-        write(edge, x, read(row, whole + x))
-    return move(edge, -whole)
-
-
-# Level 1: rows enter and leave.
-
-
-@jit
-def _enter_blocks(is_rgb, is_back, S, shape, I_in, I_out, p_in, p_out, g, centre, wx, first, until):
-    stride, size = shape[2], shape[3]
-    if is_rgb is None:
-        grey.enter(S, stride, size, I_in, I_out, p_in, p_out, is_back, g, centre, wx, first, until)
-    else:
-        rgb.enter(S, stride, size, I_in, I_out, p_in, p_out, is_back, g, centre, wx, first, until)
-
-
-@jit
-def _exchange_rows(I, p, g, is_rgb, is_back, y, z, first, until, weights, scratch, shape, centre):
-    """Let row y enter level 1 and row z leave it, some blocks; rows outside the image count nothing."""
-    S, E, B, (wx, wy), s = scratch[0], scratch[3], scratch[4], weights, 1 if is_rgb is None else 3
-    h, w, wide = shape[0], shape[1], shape[4]
-    I_in, p_in = (move(I, y * s * w), move(p, y * w)) if y < h else (B, move(B, 3 * wide))
-    I_out, p_out = (move(I, z * s * w), move(p, z * w)) if z >= 0 else (B, move(B, 3 * wide))
-    zeros = move(B, 4 * wide)
-    g_in, w_in = (move(g, y * w), read(wy, y)) if y < h else (zeros, ZERO)
-    g_out, w_out = (move(g, z * w), read(wy, z)) if z >= 0 else (zeros, ZERO)
-    bars = (g_in, g_out, w_in, w_out)
-    whole = w // BLOCK
-    _enter_blocks(is_rgb, is_back, S, shape, I_in, I_out, p_in, p_out, bars, centre, wx, first, min(until, whole))
-    if until > whole:
-        x, n = whole * BLOCK, w - whole * BLOCK
-        I_in, I_out = _end(E, 0, I_in, s * n, s * x), _end(E, 1, I_out, s * n, s * x)
-        p_in, p_out = _end(E, 2, p_in, n, x), _end(E, 3, p_out, n, x)
-        if is_back is not None:
-            bars = (_end(E, 4, g_in, n, x), _end(E, 5, g_out, n, x), w_in, w_out)
-        _enter_blocks(is_rgb, is_back, S, shape, I_in, I_out, p_in, p_out, bars, centre, wx, whole, until)
-
-
-@jit
-def _enter(I, p, g, is_rgb, is_back, j, radius, is_start, first, until, weights, scratch, shape, centre):
-    """Move some blocks of level 1 to the window of row j: from that of row j - 1, or from nothing."""
-    end = j + radius + 1
-    y, z = (max(j - radius, 0), -1) if is_start else (end - 1, j - radius - 1)
-    while y < end:
-        _exchange_rows(I, p, g, is_rgb, is_back, y, z, first, until, weights, scratch, shape, centre)
-        y += 1
-
-
-@jit
-def _compute_row(
-    I, p, g, is_rgb, is_back, eps, j, radius, is_start, weights, scratch, shape, ends, centre, n_sums
-):
-    """Level 1 of row j, and its coefficients to level 2. Returns the cotangent of eps, and if all is finite."""
-    S, S2, ring, _, _, T, C = scratch
-    _, _, stride, size, wide, slots = shape
-    wx, w_j, R, pitch = weights[0], read(weights[1], j), move(ring, j % slots * wide), slots * wide
-    blocks, entered, ahead, eps_bar = wide // BLOCK, np.int64(0), (radius + BLOCK - 1) // BLOCK, ZERO
-    for b in range(0, blocks, PIECE):
-        e = min(b + PIECE, blocks)
-        while entered < min(e + ahead, blocks):  # what enters is still cached when it is needed
-            until = min(entered + PIECE, blocks)
-            _enter(I, p, g, is_rgb, is_back, j, radius, is_start, entered, until, weights, scratch, shape, centre)
-            entered = until
-        if b == 0:
-            _begin_row(S, stride, C, n_sums[0], radius, ends)
-        if is_rgb is not None:
-            eps_bar += rgb.solve(S, stride, size, ends, C, S2, R, pitch, wx, w_j, eps, b, e, T, is_back)
-        elif is_back is not None:
-            eps_bar += grey.solve_pullback(S, stride, size, ends, C, S2, R, pitch, wx, w_j, eps, b, e)
-        else:
-            grey.solve(S, stride, size, ends, C, S2, R, pitch, wx, w_j, eps, b, e)
-    return eps_bar, _is_finite(C, n_sums[0])
-
-
-# Level 2: coefficients leave the ring, or are summed anew; they enter when they are computed.
-
-
-@jit
-def _add_row(S2, ring, n, slot, sign, shape):
-    _, _, stride, size, wide, slots = shape
-    for q in range(n):
-        for b in range(wide // BLOCK):
-            row = load(ring, (q * slots + slot) * wide + BLOCK * b)
-            add_to(move(S2, q * stride), LANES * b, size, row * sign)
-
-
-@jit
-def _resum(sums, scratch, n_sums, i, radius, shape):
-    """Sum level 2 anew at the start of a block of rows."""
-    sums[n_sums[0] :] = ZERO
-    for y in range(max(i - radius, 0), min(i + radius + 1, shape[0])):
-        _add_row(scratch[1], scratch[2], n_sums[1], y % shape[5], 1.0, shape)
-
-
-# From level 2 to the result.
-
-
-@jit
-def _store_means(S2, stride, ends, C, means, pitch, n, centre, wx, wy, first, until, T):
-    """Store mean(a) and mean(b) themselves, b as it is without a centre."""
-    for block in range(first, until):
-        x = BLOCK * block
-        rgb.slide_all(S2, stride, ends, C, n, LANES * block, T)
-        inv = load(wx, x) * wy
-        b = load(T, BLOCK * (n - 1)) * inv + centre[3]
-        for q in range(n - 1):
-            a = load(T, BLOCK * q) * inv
-            collect(move(means, q * pitch), x, a)
-            b = b - a * centre[q]
-        collect(move(means, (n - 1) * pitch), x, b)
-
-
-@jit
-def _store_blocks(
-    I, p, g, is_rgb, is_back, q, I_bar, is_means, pitch, i, first, until, weights, scratch, shape, ends, centre
-):
-    """Blocks of a row of q, of the means of the coefficients (in q), or of the cotangents (p_bar in q)."""
-    S, _, _, _, _, T, C = scratch
-    S, stride, size, wx, wy = scratch[1], shape[2], shape[3], weights[0], read(weights[1], i)
-    if is_means is not None:
-        n = 2 if is_rgb is None else 4
-        _store_means(S, stride, ends, C, q, pitch, n, centre, wx, wy, first, until, T)
-    elif is_rgb is None:
-        if is_back is None:
-            grey.store(S, stride, size, ends, C, I, q, centre, wx, wy, first, until)
-        else:
-            grey.store_pullback(S, stride, size, ends, C, I, p, g, I_bar, q, centre, wx, wy, first, until)
-    else:
-        if is_back is None:
-            rgb.store_values(S, stride, ends, C, I, q, centre, wx, wy, first, until, T)
-        else:
-            rgb.store_pullback(S, stride, ends, C, I, p, g, I_bar, q, centre, wx, wy, first, until, T)
-
-
-@jit
-def _store_row(
-    I, p, g, is_rgb, is_back, q, I_bar, is_means, pitch, i, radius, weights, scratch, shape, ends, centre, n_sums
-):
-    """Level 2 of row i, and the result; pointers are to the beginnings of images."""
-    S2, E, C, s = scratch[1], scratch[3], scratch[6], 1 if is_rgb is None else 3
-    w, stride = shape[1], shape[2]
-    _begin_row(S2, stride, C, n_sums[1], radius, ends)
-    guide, source, value = move(I, i * s * w), move(p, i * w), move(q, i * w)
-    bar, guide_bar = move(g, i * w), move(I_bar, i * s * w)
-    whole = w // BLOCK
-    _store_blocks(
-        guide,
-        source,
-        bar,
-        is_rgb,
-        is_back,
-        value,
-        guide_bar,
-        is_means,
-        pitch,
-        i,
-        0,
-        whole,
-        weights,
-        scratch,
-        shape,
-        ends,
-        centre,
-    )
-    x, n = whole * BLOCK, w - whole * BLOCK
-    if n > 0:
-        guide, source, bar_end = _end(E, 0, guide, s * n, s * x), _end(E, 2, source, n, x), bar
-        if is_back is not None:
-            bar_end = _end(E, 4, bar, n, x)
-        values, bars = move(E, 3 * BLOCK * 6 - x), move(E, 3 * BLOCK * 9 - s * x)
-        _store_blocks(
-            guide,
-            source,
-            bar_end,
-            is_rgb,
-            is_back,
-            values,
-            bars,
-            is_means,
-            3 * BLOCK,
-            i,
-            whole,
-            whole + 1,
-            weights,
-            scratch,
-            shape,
-            ends,
-            centre,
-        )
-        for k in range(1 if is_means is None else n_sums[1]):
-            for m in range(x, w):
-                write(value, k * pitch + m, read(values, 3 * BLOCK * k + m))
-        if is_back is not None:
-            for m in range(s * x, s * w):
-                write(guide_bar, m, read(bars, m))
-    return _is_finite(C, n_sums[1])
 
 
 @jit
@@ -345,8 +107,8 @@ def _strip(
     sums, ring, edges, blank, t, carry = arrays
     h, w = sources.shape[1:]
     m, size, wide = n // (sources.shape[0] // guides.shape[0]), sums.shape[1] // PLANES, ring.shape[2]
-    n_sums, left, is_finite = (sums.shape[0] - ring.shape[0], ring.shape[0]), _margin(radius), True
-    shape, ends = (h, w, sums.shape[1], size, wide, ring.shape[1]), _window_ends(radius, size)
+    n_sums, left, is_finite = (sums.shape[0] - ring.shape[0], ring.shape[0]), margin_of(radius), True
+    shape, ends = (h, w, sums.shape[1], size, wide, ring.shape[1]), window_ends(radius, size)
     centre = _begin_strip(guides[m], sources[n], is_rgb, sums, ring, blank, edges, wide)
     scratch = (
         point(sums, left),
@@ -357,7 +119,7 @@ def _strip(
         point(t, 0),
         point(carry, 0),
     )
-    weights = point(weights[0], 0), point(weights[1], 0)
+    frame = (point(weights[0], 0), point(weights[1], 0)), scratch, shape, ends, centre
     I, p, q = point(guides, m * h * guides.shape[2]), point(sources, n * h * w), point(values, n * h * w)
     cotangents, bars, pitch = (
         _point(g, sources, n * h * w),
@@ -372,53 +134,21 @@ def _strip(
             if is_start:
                 level1 += 1
                 sums[: n_sums[0]] = ZERO
-            eps_bar, is_fine = _compute_row(
-                I,
-                p,
-                cotangents,
-                is_rgb,
-                is_back,
-                eps,
-                j,
-                radius,
-                is_start,
-                weights,
-                scratch,
-                shape,
-                ends,
-                centre,
-                n_sums,
+            eps_bar, is_fine = compute_row(
+                I, p, cotangents, is_rgb, is_back, eps, j, radius, is_start, frame, n_sums
             )
             is_finite = is_finite and is_fine
             if is_back is not None and y0 <= j < y1:
                 eps_rows[n, j] = eps_bar
         elif j - 2 * radius - 1 >= begin:
-            _add_row(scratch[1], scratch[2], n_sums[1], (j - 2 * radius - 1) % shape[5], -1.0, shape)
+            add_row(scratch[1], scratch[2], n_sums[1], (j - 2 * radius - 1) % shape[5], -1.0, shape)
         i = j - radius
         if i < y0:
             continue
         if level2 < k1 and i == _first_row(level2, blocks, h):
             level2 += 1
-            _resum(sums, scratch, n_sums, i, radius, shape)
-        is_fine = _store_row(
-            I,
-            p,
-            cotangents,
-            is_rgb,
-            is_back,
-            q,
-            bars,
-            is_means,
-            pitch,
-            i,
-            radius,
-            weights,
-            scratch,
-            shape,
-            ends,
-            centre,
-            n_sums,
-        )
+            resum(sums, scratch, n_sums, i, radius, shape)
+        is_fine = store_row(I, p, cotangents, is_rgb, is_back, q, bars, is_means, pitch, i, radius, frame, n_sums)
         is_finite = is_finite and is_fine
     return is_finite
 
