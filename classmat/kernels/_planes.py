@@ -4,8 +4,7 @@ A running sum is a chain, one addition after the other. To add many at a time, a
 *planes*, column x to plane ``x % 4``, and a block of 32 columns is 8 lanes of each plane. Along a block the
 differences of entering and leaving columns are first added across the planes (four columns a lane, no shuffles), then
 along the lanes as a tree (Sklansky's scan, three steps). The chain has one addition for 32 columns, all
-together cost 14 vector additions for 32 window sums, where a scan of each 8 columns costs 24 and four times the
-shuffles.
+together cost 14 vector additions and 4 shuffles for 32 window sums, where a scan of each 8 columns costs 20 and 16.
 
 All is written in LLVM's own vector instructions, which exist for every processor, and always added in the same
 order. Products may be fused with the additions that follow, where the machine can: then they are not rounded.
