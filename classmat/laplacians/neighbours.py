@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 _LEAF = 32  # points; builds faster than with 16 and answers as fast
+_CHUNK = 1 << 16  # queries; bounds the memory of the wide types in which answers come
 
 
 def nearest(
     points: NDArray[Any], queries: NDArray[Any], k: int, *, eps: float = 0.0
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Find the k points nearest to each query, on all cores.
 
     Parameters
@@ -37,11 +38,15 @@ def nearest(
     --------
     >>> indices, distances = nearest(np.array([[0.0, 0.0], [3.0, 4.0], [9.0, 9.0]]), np.array([[0.0, 1.0]]), 2)
     >>> indices, distances.round(2)
-    (array([[0, 1]]), array([[1.  , 4.24]]))
+    (array([[0, 1]], dtype=int32), array([[1.  , 4.24]], dtype=float32))
     """
     tree = cKDTree(points, leafsize=_LEAF, balanced_tree=False)
-    found = np.arange(1, min(k, len(points)) + 1)  # a list of ranks keeps the second axis even for one
-    distances, indices = tree.query(queries, found, eps=eps, workers=-1)
+    ranks = np.arange(1, min(k, len(points)) + 1)  # a list of ranks keeps the second axis even for one
+    indices = np.empty((len(queries), len(ranks)), np.int32)
+    distances = np.empty((len(queries), len(ranks)), np.float32)
+    for start in range(0, len(queries), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        distances[part], indices[part] = tree.query(queries[part], ranks, eps=eps, workers=-1)
     return indices, distances
 
 
@@ -51,7 +56,7 @@ def colours_with_positions(image: NDArray[Any], weight: float) -> NDArray[np.flo
     Parameters
     ----------
     image : ndarray, (h, w) or (h, w, c)
-        Float.
+        Float; colours in any space.
     weight : float
         How far apart opposite sides of the image are.
 
