@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ..images.colour import hue_on_a_circle
 from ..images.validate import as_choice, as_count, as_image, as_mask, as_number, require_same_size
-from .neighbours import colours_with_positions, nearest
+from .neighbours import Tree, colours_with_positions, nearest
 
 COLOUR_SPACES = ("rgb", "hsv")
 KERNELS = ("binary", "paper")
@@ -27,10 +27,13 @@ def knn_laplacian(
 ) -> csr_array:
     """Return the KNN matting Laplacian of an image, a sparse symmetric positive semi-definite matrix.
 
-    Every pixel i of the mask chooses, once for each entry of `n_neighbors`, the pixels j nearest to it in a space of
-    colours and positions; every choice adds ``k(i, j)`` to ``W_ij`` and to ``W_ji``, and ``L = D - W`` with the
-    row sums of W on the diagonal of D. So ``alpha^T L alpha`` is the sum over all choices of
-    ``k(i, j) (alpha_i - alpha_j)^2``: pixels that look alike get a like alpha.
+    Every pixel i chooses, once for each entry of `n_neighbors`, the pixels j nearest to it in a space of colours and
+    positions; every choice adds ``k(i, j)`` to ``W_ij`` and to ``W_ji``, and ``L = D - W`` with the row sums of W on the
+    diagonal of D. So ``alpha^T L alpha`` is the sum over all choices of ``k(i, j) (alpha_i - alpha_j)^2``: pixels
+    that look alike get a like alpha.
+
+    With a mask, its pixels choose among all pixels; then, in each search, those that they chose outside of the mask
+    choose in return, and what they choose in the mask counts.
 
     Parameters
     ----------
@@ -47,7 +50,7 @@ def knn_laplacian(
         "binary": ``k(i, j) = 1``. "paper": ``k(i, j) = 1 - |X_i - X_j| / C`` (eq. 5) with the Euclidean distance in
         that space and C the largest one between any of the chosen pairs.
     mask : array_like, (h, w), optional
-        Pixels that choose; they choose among all pixels. All pixels by default.
+        Pixels whose rows are needed. All pixels by default.
 
     Returns
     -------
@@ -136,40 +139,57 @@ class Space(NamedTuple):
         return cls(colours, tuple(zip(counts, weights, strict=True)), as_choice(kernel, KERNELS, name="kernel"))
 
     def choose(self, rows: NDArray[np.intp]) -> csr_array:
-        """Return ``k(i, j)`` for all pixels j that pixels i choose, added up: (number of rows, h * w)."""
+        """Return ``k(i, j)`` of what pixels i choose, and of what those outside choose in return: (rows, h * w).
+
+        The first has an entry for every choice; for a pair in `rows` that chose each other there are two, (i, j) and
+        (j, i). A pair of which only one is in `rows` has one entry, with the sum.
+        """
         n = self.colours.shape[0] * self.colours.shape[1]
-        found = [self._choose_once(rows, k, weight) for k, weight in self.passes]
-        indices = np.concatenate([j for j, _ in found], axis=1)
-        values = np.concatenate([v for _, v in found], axis=1)
-        del found
-        values[indices == rows[:, np.newaxis]] = 0
-        starts = np.arange(
-            0, indices.size + 1, indices.shape[1], dtype=np.int32 if indices.size < 2**31 else np.int64
-        )
-        chosen = csr_array((values.ravel(), indices.ravel(), starts), shape=(len(rows), n))
-        chosen.sum_duplicates()
-        chosen.eliminate_zeros()
+        place = np.full(n, -1, np.int32)
+        place[rows] = np.arange(len(rows))
+        chosen = csr_array((len(rows), n))
+        for k, weight in self.passes:
+            chosen = chosen + self._choose_once(rows, place, k, weight)
         return chosen
+
+    def _choose_once(self, rows: NDArray[np.intp], place: NDArray[np.int32], k: int, weight: float) -> csr_array:
+        features = colours_with_positions(self.colours, weight)
+        tree, n = Tree(features), len(features)
+        indices, distances = tree.nearest(features if len(rows) == n else features[rows], k)
+        outside = np.unique(indices[place[indices] < 0])
+        back, back_distances = tree.nearest(features[outside], k)
+        del tree, features
+        largest = max(distances.max(initial=0), back_distances.max(initial=0))
+        is_back = place[back] >= 0
+        theirs = _sparse(back, self._affinity(back_distances, largest) * is_back, (len(outside), n))
+        own = _sparse(
+            indices, self._affinity(distances, largest) * (indices != rows[:, np.newaxis]), (len(rows), n)
+        )
+        if theirs.nnz == 0:
+            return own
+        mutual = theirs.tocoo()
+        return own + csr_array((mutual.data, (place[mutual.col], outside[mutual.row])), shape=own.shape)
+
+    def _affinity(self, distances: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
+        return 1 - distances / (largest or 1.0) if self.kernel == "paper" else np.ones(distances.shape)
 
     def nearest_of(self, rows: NDArray[np.intp], candidates: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return for each pixel i the nearest of the candidates in the space of the first pass."""
         features = colours_with_positions(self.colours, self.passes[0][1])
         return candidates[nearest(features[candidates], features[rows], 1)[0][:, 0]]
 
-    def _choose_once(
-        self, rows: NDArray[np.intp], k: int, weight: float
-    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        features = colours_with_positions(self.colours, weight)
-        queries = features if len(rows) == len(features) else features[rows]
-        indices, distances = nearest(features, queries, k)
-        values = np.ones(distances.shape)
-        if self.kernel == "paper":
-            values -= distances / (distances.max() or 1.0)
-        return indices, values
+
+def _sparse(indices: NDArray[np.int32], values: NDArray[np.float64], shape: tuple[int, int]) -> csr_array:
+    """Return a matrix with k entries in every row, those that are 0 left out."""
+    starts = np.arange(0, indices.size + 1, indices.shape[1], dtype=np.int32 if indices.size < 2**31 else np.int64)
+    matrix = csr_array((values.ravel(), indices.ravel(), starts), shape=shape)
+    matrix.eliminate_zeros()
+    matrix.sort_indices()
+    return matrix
 
 
 def knn_system(space: Space, is_unknown: NDArray[np.bool_], diagonal: NDArray[np.float64] | None = None) -> System:
-    """Return the system of the unknown pixels, which choose their neighbours among all pixels.
+    """Return the system of the unknown pixels, all but ``L_UU`` and ``L_UK`` of the Laplacian left out.
 
     Where a set of unknown pixels has no link to any known one, nor anything on the diagonal, any constant would do for
     it. Each pixel of such a set is linked, with weight 1, to the one that looks most like it among those outside of
@@ -204,7 +224,7 @@ def _within(chosen: csr_array, rows: NDArray[np.intp]) -> csr_array:
 
 
 def _without(chosen: csr_array, rows: NDArray[np.intp]) -> csr_array:
-    """Return what unknown pixels chose among the known ones."""
+    """Return the links of unknown to known pixels."""
     is_known = np.ones(chosen.shape[1], bool)
     is_known[rows] = False
     keep = is_known[chosen.indices]

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 _LEAF = 32  # points; builds faster than with 16 and answers as fast
-_CHUNK = 1 << 16  # queries; bounds the memory of the wide types in which answers come
+_CHUNK = 1 << 16  # queries; bounds the memory of the wide indices in which answers come
 
 
 def nearest(
     points: NDArray[Any], queries: NDArray[Any], k: int, *, eps: float = 0.0
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Find the k points nearest to each query, on all cores.
 
     Parameters
@@ -38,16 +38,28 @@ def nearest(
     --------
     >>> indices, distances = nearest(np.array([[0.0, 0.0], [3.0, 4.0], [9.0, 9.0]]), np.array([[0.0, 1.0]]), 2)
     >>> indices, distances.round(2)
-    (array([[0, 1]], dtype=int32), array([[1.  , 4.24]], dtype=float32))
+    (array([[0, 1]], dtype=int32), array([[1.  , 4.24]]))
     """
-    tree = cKDTree(points, leafsize=_LEAF, balanced_tree=False)
-    ranks = np.arange(1, min(k, len(points)) + 1)  # a list of ranks keeps the second axis even for one
-    indices = np.empty((len(queries), len(ranks)), np.int32)
-    distances = np.empty((len(queries), len(ranks)), np.float32)
-    for start in range(0, len(queries), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        distances[part], indices[part] = tree.query(queries[part], ranks, eps=eps, workers=-1)
-    return indices, distances
+    return Tree(points).nearest(queries, k, eps=eps)
+
+
+class Tree:
+    """Points made ready for several searches; see `nearest`."""
+
+    def __init__(self, points: NDArray[Any]) -> None:
+        self._tree = cKDTree(points, leafsize=_LEAF, balanced_tree=False)
+
+    def nearest(
+        self, queries: NDArray[Any], k: int, *, eps: float = 0.0
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Find the k points nearest to each query; arguments and results are those of `nearest`."""
+        ranks = np.arange(1, min(k, self._tree.n) + 1)  # a list of ranks keeps the second axis even for one
+        indices = np.empty((len(queries), len(ranks)), np.int32)
+        distances = np.empty((len(queries), len(ranks)))
+        for start in range(0, len(queries), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            distances[part], indices[part] = self._tree.query(queries[part], ranks, eps=eps, workers=-1)
+        return indices, distances
 
 
 def colours_with_positions(image: NDArray[Any], weight: float) -> NDArray[np.float64]:

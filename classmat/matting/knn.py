@@ -73,8 +73,8 @@ def knn_matting(
     and alpha minimises the sum of ``k(i, j) (alpha_i - alpha_j)^2`` over all choices, with the known pixels held. So
     every unknown alpha is a weighted mean of those that it is linked to, and lies between 0 and 1.
 
-    Known pixels choose none. That saves most of the searches, and lowers the error a little: see the record
-    of 2026-11-21 in ``docs/decisions``.
+    Known pixels choose too, but only those that some unknown pixel chose: of the rest few would have chosen an unknown
+    pixel, and asking them all is most of the work.
 
     Parameters
     ----------

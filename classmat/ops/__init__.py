@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "feathering": ["feathering_vjp"],
         "fusion": ["fusion_vjp"],
         "guided": ["guided_filter_vjp"],
+        "knn_affinity": ["knn_affinity_vjp"],
         "modnet_losses": [
             "consistency_loss_vjp",
             "detail_keeping_loss_vjp",

@@ -26,6 +26,7 @@ from .composite import composite_vjp
 from .feathering import feathering_vjp
 from .fusion import fusion_vjp
 from .guided import guided_filter_vjp
+from .knn_affinity import knn_affinity_vjp
 from .resize import resize_vjp
 from .softmax import softmax_vjp
 
@@ -35,6 +36,7 @@ KINDS = {
     "image": "(h, w, 3)",
     "channels": "(h, w, c)",
     "labels": "(h, w), whole numbers",
+    "links": "(h, w, k), raster indices of pixels",
     "levels": "(256,)",
     "scalar": "()",
 }
@@ -126,6 +128,7 @@ MAKERS: Mapping[str, Callable[..., NDArray[Any]]] = {
     "image": lambda rng, lead, h, w: _inside(rng, (*lead, h, w, 3)),
     "channels": lambda rng, lead, h, w: rng.standard_normal((*lead, h, w, 3)),
     "labels": lambda rng, lead, h, w: rng.integers(0, 3, (*lead, h, w)),
+    "links": lambda rng, lead, h, w: rng.integers(0, h * w, (*lead, h, w, 4)),
     "levels": lambda rng, lead, h, w: rng.uniform(0.5, 9, 256),
     "scalar": lambda rng, lead, h, w: np.asarray(rng.uniform(0.5, 2)),
 }
@@ -158,6 +161,12 @@ _ROWS = (
     _row(box_mean_vjp, "channels", {"src": "channels"}, radius=2),
     _row(guided_filter_vjp, "plane", {"guide": "image", "src": "plane", "eps": "scalar"}, radius=2),
     _row(feathering_vjp, "plane", dict.fromkeys(("a", "b", "c", "S_F", "S_B"), "plane"), radius=1),
+    _row(
+        knn_affinity_vjp,
+        "channels",
+        {"features": "channels", "scale": "scalar", "neighbours": "links"},
+        neighbours=ARRAY,
+    ),
     _row(alpha_losses.alpha_loss_vjp, "scalar", MATTES, eps=0.05),
     Op(alpha_losses.weighted_alpha_loss_vjp, {**MATTES, "weights": "levels"}, "scalar", _weighted_example),
     _row(alpha_losses.compositional_loss_vjp, "scalar", {**MATTES, **COLOURS}),

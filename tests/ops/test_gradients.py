@@ -110,7 +110,16 @@ def test_the_table_knows_its_functions(op):
 
 @every_op
 def test_kinds_are_shapes(op):
-    dimensions = {"plane": 2, "coarse": 2, "image": 3, "channels": 3, "labels": 2, "levels": 1, "scalar": 0}
+    dimensions = {
+        "plane": 2,
+        "coarse": 2,
+        "image": 3,
+        "channels": 3,
+        "labels": 2,
+        "links": 3,
+        "levels": 1,
+        "scalar": 0,
+    }
     for batch in (None, 2):
         args, static = op.example(np.random.default_rng(0), 5, 6, batch)
         values = [*zip(args, op.differentiable.values(), strict=True)]
