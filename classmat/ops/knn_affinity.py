@@ -61,10 +61,8 @@ def knn_affinity_vjp(features: ArrayLike, scale: ArrayLike, *, neighbours: Array
 
     def pullback(k_bar: ArrayLike) -> tuple[Floats, ...]:
         bar = as_cotangent(k_bar, k)
-        pull = np.zeros_like(distance)
-        np.divide(-bar / C, distance, out=pull, where=distance > 0)
         scale_bar = np.sum(bar * distance, dtype=np.float64) / np.float64(C) ** 2
-        return like(_pull_back(points, index, pull), X, X), like(np.asarray(scale_bar), C)
+        return like(_pull_back(points, index, distance, -bar / C), X, X), like(np.asarray(scale_bar), C)
 
     return k, pullback
 
@@ -98,13 +96,14 @@ def _distances(points: Floats, index: NDArray[np.intp]) -> Floats:
     return distance.reshape(index.shape)
 
 
-def _pull_back(points: Floats, index: NDArray[np.intp], pull: Floats) -> NDArray[np.float64]:
-    """Return the sum of ``pull_ij (X_i - X_j)`` over all pairs that a pixel is in, for i and, negated, for j."""
-    links, pulls = index.reshape(len(points), -1), pull.reshape(len(points), -1)
+def _pull_back(points: Floats, index: NDArray[np.intp], distance: Floats, pull: Floats) -> NDArray[np.float64]:
+    """Return the sum of ``pull_ij (X_i - X_j) / |X_i - X_j|`` over all pairs, for i and, negated, for j."""
+    links, lengths, pulls = (array.reshape(len(points), -1) for array in (index, distance, pull))
     total = np.zeros(points.shape)
     for rank in range(links.shape[1]):
-        j = links[:, rank]
-        force = pulls[:, rank, np.newaxis] * (points - points[j])
+        j, length = links[:, rank], lengths[:, rank, np.newaxis]
+        direction = (points - points[j]) / np.where(length > 0, length, 1)  # at most 1: no overflow however near
+        force = pulls[:, rank, np.newaxis] * direction
         total += force
         for c in range(points.shape[1]):
             total[:, c] -= np.bincount(j, force[:, c], len(points))
