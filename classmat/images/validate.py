@@ -166,6 +166,29 @@ def as_plane(values: Any, *, name: str, low: float = -math.inf, high: float = ma
     return array
 
 
+def as_labels(labels: Any, *, name: str = "labels") -> NDArray[np.intp]:
+    """Return a map of labels as integers (h, w): whole numbers of at least 0.
+
+    Raises
+    ------
+    TypeError
+        If it is not numeric.
+    ValueError
+        If it is not (h, w), is empty, or has values that are negative or not whole.
+
+    Examples
+    --------
+    >>> as_labels([[0, 2.5]])
+    Traceback (most recent call last):
+    ...
+    ValueError: labels has values that are not whole; accepted are 0, 1, 2, ...
+    """
+    values = as_plane(labels, name=name, low=0)
+    if (values != np.floor(values)).any():
+        raise ValueError(f"{name} has values that are not whole; accepted are 0, 1, 2, ...")
+    return values.astype(np.intp)
+
+
 def as_points(points: Any, *, name: str) -> NDArray[np.float64]:
     """Return polygons as a contiguous float64 array of points, (n, 2) or (k, n, 2), n at least 3.
 
