@@ -4,8 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from .closed_form import closed_form_matting
+from .large_kernel import large_kernel_matting
+from .learning_based import learning_based_matting
+from .poisson import poisson_matting
+from .random_walk import random_walk_matting
 
 METHODS: dict[str, Callable[..., Any]] = {
     "closed-form": closed_form_matting,
+    "large-kernel": large_kernel_matting,
+    "learning-based": learning_based_matting,
+    "poisson": poisson_matting,
+    "random-walk": random_walk_matting,
 }
 """Name -> function(image, trimap, **options) -> alpha."""
