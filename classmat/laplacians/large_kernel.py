@@ -84,7 +84,8 @@ class LargeKernel(LinearOperator):
         super().__init__(np.dtype(np.float64), (n, n))
         h, w = wanted.shape
         self._side = side_y, side_x = min(2 * radius + 1, h), min(2 * radius + 1, w)
-        self._crop = _around(wanted.any(axis=1), side_y), _around(wanted.any(axis=0), side_x)
+        rows, columns = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
+        self._crop = _around(rows, side_y), _around(columns, side_x)
         self._wanted = np.ascontiguousarray(wanted[self._crop])
         self._active = windows_with(self._wanted, side_y, side_x)
         # Colours near zero: what is left when sums are subtracted has all its digits.
@@ -149,9 +150,8 @@ class LargeKernel(LinearOperator):
         kernels.box_sums(planes, self._wanted, side_y - 1, 0, side_x - 1, 0, out)
 
 
-def _around(is_wanted: NDArray[np.bool_], side: int) -> slice:
+def _around(wanted: NDArray[np.intp], side: int) -> slice:
     """Return the range of a line of pixels that holds all windows with a wanted one."""
-    wanted = np.flatnonzero(is_wanted)
     if not len(wanted):
         return slice(0, side)
     return slice(max(0, wanted[0] - side + 1), wanted[-1] + side)

@@ -29,7 +29,7 @@ SURE, SAME = 0.05, 5 / 255
 LEAST = 1e-4
 # Up to so many unknown pixels a factorisation is faster than smoothed aggregation.
 FEW = 20_000
-# Change of alpha, largest over the pixels, below which the colours are not estimated again.
+# Part of the unknown pixels that may change between known and unknown without another round.
 SETTLED = 1e-3
 
 
@@ -61,7 +61,7 @@ def poisson_matting(
     image: ArrayLike,
     trimap: ArrayLike,
     *,
-    sigma: float = 1.0,
+    sigma: float = 8.0,
     max_rounds: int = 10,
     rtol: float | None = None,
     x0: ArrayLike | None = None,
@@ -88,7 +88,7 @@ def poisson_matting(
     sigma : float
         Of the Gaussian that blurs F - B, in pixels, at least 0.
     max_rounds : int
-        How often F and B are estimated and the equation is solved, at least 1; fewer if alpha settles.
+        How often F and B are estimated and the equation is solved, at least 1; fewer if sure pixels change no more.
     rtol : float, optional
         Relative residual at which the solver stops; 1e-7 by default.
     x0 : array_like, (h, w), optional
@@ -146,12 +146,11 @@ def poisson_matting(
         F, B = _nearest(colours, sure == FOREGROUND), _nearest(colours, sure == BACKGROUND)
         b = boundary - _divergence(*_matte_gradient(colours, gaussian_blur(F - B, sigma)))[is_unknown]
         solution = factor.solve(b, x0=x, rtol=rtol, callback=callback)
-        x, before = solution.x, alpha[is_unknown]
+        x = solution.x
         alpha[is_unknown] = np.clip(x, 0, 1)
-        found = _sure(labels, alpha, colours, F, B)
-        if np.abs(alpha[is_unknown] - before).max() < SETTLED or (found == sure).all():
+        before, sure = sure, _sure(labels, alpha, colours, F, B)
+        if np.count_nonzero(sure != before) <= SETTLED * len(x):
             break
-        sure = found
     return (alpha, solution) if return_info else alpha
 
 
