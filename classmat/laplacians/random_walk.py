@@ -8,8 +8,8 @@ from ..images.validate import as_count, as_image, as_mask, as_number, require_sa
 from ..kernels import random_walk as kernels
 from .closed_form import empty_rows
 
-# The least weight of an edge. Without it a pixel that differs from all around it is cut off: at a hundredth of the
-# range per unit of sigma weights underflow, and the system becomes singular.
+# The least weight of an edge. Without it a pixel that differs from all around it is cut off: weights underflow at a
+# difference of 27 sigma, and long before that the matrix is singular in the working precision.
 FLOOR = 1e-8
 
 
