@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.sparse.linalg import LinearOperator
 
 from .factor import Answer, Callback, Factor, Stopping, Vector
 
@@ -16,7 +17,7 @@ DEFAULT_RTOL = 1e-7
 class PreconditionedCG(Factor):
     """A matrix and a preconditioner, both as functions of a vector."""
 
-    def __init__(self, A: csr_array, precondition: Operator, method: str):
+    def __init__(self, A: csr_array | LinearOperator, precondition: Operator, method: str):
         self.size, self.method = A.shape[0], method
         self._A, self._precondition = A, precondition
 
@@ -34,7 +35,7 @@ class PreconditionedCG(Factor):
         return Answer(run.x, run.norms, run.converged)
 
 
-def jacobi(A: csr_array) -> Operator:
+def jacobi(A: csr_array | LinearOperator) -> Operator:
     """Return the division by the diagonal, the simplest preconditioner.
 
     Raises
