@@ -9,6 +9,7 @@ import numpy as np
 from ._jit import jit, pjit, prange
 
 BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
+ENERGY_STEPS = 32
 TINY = 1e-12  # below any squared distance of colours that 16 bits can tell apart
 
 
@@ -47,38 +48,84 @@ def expand(image, labels, ys, xs, offsets, threshold, expanded):
 
 
 @pjit
-def cast_rays(image, labels, ys, xs, directions, places, energies):
+def measure_distances(labels, kinds, distances):
+    """Write the chessboard distance of every pixel to the nearest with the label ``kinds[i]`` to ``distances[i]``."""
+    h, w = labels.shape
+    for kind in prange(len(kinds)):
+        far = distances[kind]
+        for y in range(h):
+            for x in range(w):
+                least = np.int32(0 if labels[y, x] == kinds[kind] else h + w)
+                if x > 0:
+                    least = min(least, far[y, x - 1] + 1)
+                if y > 0:
+                    for xx in range(max(0, x - 1), min(w, x + 2)):
+                        least = min(least, far[y - 1, xx] + 1)
+                far[y, x] = least
+        for y in range(h - 1, -1, -1):
+            for x in range(w - 1, -1, -1):
+                least = far[y, x]
+                if x < w - 1:
+                    least = min(least, far[y, x + 1] + 1)
+                if y < h - 1:
+                    for xx in range(max(0, x - 1), min(w, x + 2)):
+                        least = min(least, far[y + 1, xx] + 1)
+                far[y, x] = least
+
+
+@jit
+def _first_hit(distance, y, x, dy, dx):
+    """Return after how many unit steps a ray meets a pixel at distance 0, -1 if it leaves the image before.
+
+    So many steps as the distance less one cannot meet any, and are not taken one by one.
+    """
+    h, w = distance.shape
+    steps = 0
+    while True:
+        yy, xx = np.floor(y + steps * dy + 0.5), np.floor(x + steps * dx + 0.5)
+        if not (0 <= yy < h and 0 <= xx < w):
+            return -1
+        far = distance[np.intp(yy), np.intp(xx)]
+        if far == 0:
+            return steps
+        steps += max(1, far - 1)
+
+
+@jit
+def _energy(image, y, x, dy, dx, steps):
+    """Return the integral of the squared change of colour along a ray, in at most ENERGY_STEPS steps."""
+    pieces = min(steps, ENERGY_STEPS)
+    total = np.float64(0)
+    y_last, x_last = y, x
+    for piece in range(1, pieces + 1):
+        along = piece * steps / pieces
+        yy, xx = np.intp(np.floor(y + along * dy + 0.5)), np.intp(np.floor(x + along * dx + 0.5))
+        total += _distance(image, yy, xx, image[y_last, x_last])
+        y_last, x_last = yy, xx
+    return total * pieces / steps
+
+
+@pjit
+def cast_rays(image, distances, ys, xs, directions, places, energies):
     """Find the first pixel of either kind on every ray.
 
-    `directions` (9, k, 2) holds the unit steps (y, x) for each place in a 3x3 block. To `places` (n, k, 2) goes the
-    raster position of the first foreground and the first background pixel, -1 if there is none; to `energies`
-    the sum of squared colour steps on the way.
+    `distances` (2, h, w) are those to foreground and background; `directions` (9, k, 2) holds the unit steps (y, x)
+    for each place in a 3x3 block. To `places` (n, k, 2) goes the raster position of the first foreground and the
+    first background pixel, -1 if there is none; to `energies` what the colour changes on the way.
     """
-    h, w = labels.shape
+    w = image.shape[1]
     for p in prange(len(ys)):
-        block = 3 * (ys[p] % 3) + xs[p] % 3
+        y, x = ys[p], xs[p]
+        block = 3 * (y % 3) + x % 3
         for k in range(directions.shape[1]):
             dy, dx = directions[block, k, 0], directions[block, k, 1]
-            places[p, k, 0] = places[p, k, 1] = -1
-            energies[p, k, 0] = energies[p, k, 1] = np.inf
-            y_exact, x_exact = ys[p] + np.float64(0.5), xs[p] + np.float64(0.5)
-            y_last, x_last = ys[p], xs[p]
-            energy = np.float64(0)
-            missing = 2
-            while missing > 0:
-                y_exact += dy
-                x_exact += dx
-                if not (0 <= y_exact < h and 0 <= x_exact < w):
-                    break
-                y, x = np.intp(y_exact), np.intp(x_exact)
-                energy += _distance(image, y, x, image[y_last, x_last])
-                y_last, x_last = y, x
-                if labels[y, x] != UNKNOWN:
-                    kind = 0 if labels[y, x] == FOREGROUND else 1
-                    if places[p, k, kind] < 0:
-                        places[p, k, kind] = y * w + x
-                        energies[p, k, kind] = energy
-                        missing -= 1
+            for kind in range(2):
+                places[p, k, kind], energies[p, k, kind] = -1, np.inf
+                steps = _first_hit(distances[kind], y, x, dy, dx)
+                if steps > 0:
+                    yy, xx = np.intp(np.floor(y + steps * dy + 0.5)), np.intp(np.floor(x + steps * dx + 0.5))
+                    places[p, k, kind] = yy * w + xx
+                    energies[p, k, kind] = _energy(image, y, x, dy, dx, steps)
 
 
 @jit

@@ -245,8 +245,11 @@ def _gather(
     n = len(ys)
     places = np.empty((n, n_rays, 2), np.int32)
     energies = np.empty((n, n_rays, 2))
-    kernels.cast_rays(image, labels, ys, xs, _directions(n_rays), places, energies)
-    for kind, label in enumerate((FOREGROUND, BACKGROUND)):
+    kinds = np.array([FOREGROUND, BACKGROUND], np.uint8)
+    distances = np.empty((2, *labels.shape), np.int32)
+    kernels.measure_distances(labels, kinds, distances)
+    kernels.cast_rays(image, distances, ys, xs, _directions(n_rays), places, energies)
+    for kind, label in enumerate(kinds):
         lost = (places[:, :, kind] < 0).all(1)
         if lost.any():
             nearest = distance_transform_edt(labels != label, return_distances=False, return_indices=True)
