@@ -1,4 +1,4 @@
-"""Shared sampling: expansion, rays, pairs, refinement and smoothing, each pixel on its own.
+"""Shared sampling: rays, pairs, refinement and smoothing, each pixel on its own.
 
 Unknown pixels come as two arrays `ys`, `xs` (n,); `number` (h, w) holds the place of each in them, -1 where known.
 Colours are (h, w, 3). Neighbours come as a table of offsets (m, 2), the nearest first.
@@ -30,21 +30,6 @@ def _distance(image, y, x, c):
     """Return the squared distance of a pixel's colour to another."""
     d0, d1, d2 = image[y, x, 0] - c[0], image[y, x, 1] - c[1], image[y, x, 2] - c[2]
     return d0 * d0 + d1 * d1 + d2 * d2
-
-
-@pjit
-def expand(image, labels, ys, xs, offsets, threshold, expanded):
-    """Write the label of the nearest known pixel of nearly the same colour to `expanded` (n,), else UNKNOWN."""
-    h, w = labels.shape
-    for p in prange(len(ys)):
-        expanded[p] = UNKNOWN
-        here = image[ys[p], xs[p]]
-        for k in range(len(offsets)):
-            y, x = ys[p] + offsets[k, 0], xs[p] + offsets[k, 1]
-            if 0 <= y < h and 0 <= x < w and labels[y, x] != UNKNOWN:
-                if _distance(image, y, x, here) <= threshold * threshold:
-                    expanded[p] = labels[y, x]
-                    break
 
 
 @pjit
@@ -289,7 +274,7 @@ def smooth(
             if q < 0:
                 f, b = image[y, x], image[y, x]
                 a = np.float64(labels[y, x] == FOREGROUND)
-                weight, sure = gaussian[o], gaussian[o] + 1
+                weight = sure = gaussian[o]
             else:
                 f, b = foreground[q], background[q]
                 a = np.float64(alpha[q])

@@ -22,6 +22,7 @@ from ..solvers import Callback, Solution
 from ..solvers.factor import Stopping
 from ._known import solve_unknown, warm_start
 from .closed_form import Matte, working_type
+from .trimming import expand_known, nearest_offsets
 
 # The paper's parameters.
 EXPANSION_RADIUS, EXPANSION_THRESHOLD = 10, 5 / 256  # k_i in pixels, k_c
@@ -196,11 +197,8 @@ def shared_samples(
     """
     image = three_channels(image)
     ys, xs = np.nonzero(labels == UNKNOWN)
-    expanded = np.empty(len(ys), np.uint8)
-    around = _nearest_offsets(within=EXPANSION_RADIUS)
-    kernels.expand(image, labels, ys, xs, around, EXPANSION_THRESHOLD, expanded)
-    grown = labels.copy()
-    grown[ys, xs] = expanded
+    grown = expand_known(image, labels, radius=EXPANSION_RADIUS, threshold=EXPANSION_THRESHOLD)
+    expanded = grown[ys, xs]
     open_ = expanded == UNKNOWN
     sampled = _sample(image, grown, ys[open_], xs[open_], n_rays, n_shared)
     samples = Samples(
@@ -222,14 +220,14 @@ def _sample(
     number[ys, xs] = np.arange(n)
     foreground, background, spreads = _gather(image, labels, ys, xs, n_rays)
     refined = _empty(n, image.dtype)
-    offsets = _nearest_offsets()[:n_shared]
+    offsets = nearest_offsets(64)[:n_shared]
     kernels.refine(
         image, ys, xs, number, offsets, SHARPNESS, foreground, background, spreads,
         refined.foreground, refined.background, refined.alpha, refined.confidence,
     )  # fmt: skip
     smoothed = _empty(n, image.dtype)
-    offsets = _nearest_offsets()[:SMOOTHED]
-    gaussian = np.exp(-(offsets**2).sum(1) / (2 * SMOOTHED / (9 * np.pi)))  # the disc's radius is 3 sigma
+    offsets = nearest_offsets(64)[:SMOOTHED]
+    gaussian = np.exp(-(offsets**2).sum(1) * 9 * np.pi / SMOOTHED)  # sigma is a third of the radius of the disc
     kernels.smooth(
         image, labels, ys, xs, number, offsets, gaussian, SHARPNESS,
         refined.foreground, refined.background, refined.alpha, refined.confidence,
@@ -264,15 +262,6 @@ def _directions(n_rays: int) -> NDArray[np.float64]:
     """Return unit steps (9, n_rays, 2): the rays of the pixels in a 3x3 block share out the circle evenly."""
     turn = 2 * np.pi / n_rays * (np.arange(9)[:, np.newaxis] / 9 + np.arange(n_rays))
     return np.stack([np.sin(turn), np.cos(turn)], axis=-1)
-
-
-def _nearest_offsets(*, within: float = 64) -> NDArray[np.intp]:
-    """Return the (y, x) offsets of all pixels within a distance, the nearest first, the pixel itself included."""
-    radius = int(within)
-    offsets = np.mgrid[-radius : radius + 1, -radius : radius + 1].reshape(2, -1).T
-    squared = (offsets**2).sum(1)
-    order = np.argsort(squared, kind="stable")
-    return np.ascontiguousarray(offsets[order[squared[order] <= within**2]])
 
 
 def _empty(n: int, dtype: Any) -> Samples:
