@@ -125,16 +125,17 @@ def _unexplained(image, y, x, f, b):
 
 
 @jit
-def _spread(image, place):
-    """Return the mean squared distance of the colours in a sample's 5x5 window to the sample."""
+def _spread(image, labels, place):
+    """Return the mean squared distance to a sample of the known colours of its kind in the 5x5 window around it."""
     h, w = image.shape[:2]
     y, x = place // w, place % w
     total = np.float64(0)
     count = 0
     for yy in range(max(0, y - 2), min(h, y + 3)):
         for xx in range(max(0, x - 2), min(w, x + 3)):
-            total += _distance(image, yy, xx, image[y, x])
-            count += 1
+            if labels[yy, xx] == labels[y, x]:
+                total += _distance(image, yy, xx, image[y, x])
+                count += 1
     return total / count
 
 
@@ -152,7 +153,7 @@ def _foreground_chance(energies):
 
 
 @pjit
-def choose_pairs(image, ys, xs, places, energies, exponents, foreground, background, spreads):
+def choose_pairs(image, labels, ys, xs, places, energies, exponents, foreground, background, spreads):
     """Choose the pair of least cost g_p among the samples of each pixel.
 
     Writes the colours (n, 3) and `spreads` (n, 2). Every pixel must have a sample of either kind.
@@ -184,8 +185,8 @@ def choose_pairs(image, ys, xs, places, energies, exponents, foreground, backgro
         for c in range(3):
             foreground[p, c] = image[best_f // w, best_f % w, c]
             background[p, c] = image[best_b // w, best_b % w, c]
-        spreads[p, 0] = _spread(image, best_f)
-        spreads[p, 1] = _spread(image, best_b)
+        spreads[p, 0] = _spread(image, labels, best_f)
+        spreads[p, 1] = _spread(image, labels, best_b)
 
 
 @jit

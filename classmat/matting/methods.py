@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .closed_form import closed_form_matting
+from .shared import shared_matting
 
 METHODS: dict[str, Callable[..., Any]] = {
     "closed-form": closed_form_matting,
+    "shared": shared_matting,
 }
 """Name -> function(image, trimap, **options) -> alpha."""

@@ -254,7 +254,7 @@ def _gather(
             places[lost, 0, kind] = np.ravel_multi_index(nearest[:, ys[lost], xs[lost]], labels.shape)
     colours = np.empty((2, n, 3), image.dtype)
     spreads = np.empty((n, 2))
-    kernels.choose_pairs(image, ys, xs, places, energies, EXPONENTS, colours[0], colours[1], spreads)
+    kernels.choose_pairs(image, labels, ys, xs, places, energies, EXPONENTS, colours[0], colours[1], spreads)
     return colours[0], colours[1], spreads
 
 
