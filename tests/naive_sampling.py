@@ -62,7 +62,7 @@ def nearby(labels, y, x, count):
     """Return the positions in the image among the `count` nearest offsets."""
     offsets = np.mgrid[-64:65, -64:65].reshape(2, -1).T
     offsets = offsets[np.argsort((offsets**2).sum(1), kind="stable")[:count]]
-    places = offsets + (y, x)
+    places = offsets + np.array([y, x])
     inside = ((places >= 0) & (places < labels.shape)).all(1)
     return [tuple(place) for place in places[inside]]
 

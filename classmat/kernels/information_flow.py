@@ -8,8 +8,8 @@ CHUNK = 256
 
 
 @pjit
-def mixing_weights(points, queries, targets, neighbours, regularisation, weights):
-    """Write the weights (n, k), summing to 1, with which ``points[neighbours]`` come closest to ``targets[queries]``.
+def mixing_weights(points, queries, neighbours, regularisation, weights):
+    """Write the weights (n, k), summing to 1, with which ``points[neighbours]`` come closest to ``points[queries]``.
 
     They solve ``(D D^T + r I) w = 1`` up to a factor, D (k, d) the differences to the target and r the
     `regularisation` times the trace of ``D D^T``, by the d x d system of the matrix inversion lemma:
@@ -22,7 +22,7 @@ def mixing_weights(points, queries, targets, neighbours, regularisation, weights
         for p in range(chunk * CHUNK, min(n, (chunk + 1) * CHUNK)):
             for j in range(k):
                 for c in range(d):
-                    D[j, c] = points[neighbours[p, j], c] - targets[queries[p], c]
+                    D[j, c] = points[neighbours[p, j], c] - points[queries[p], c]
             trace = np.float64(0)
             for a in range(d):
                 right[a] = D[:, a].sum()

@@ -33,7 +33,7 @@ def colour_mixture(image: NDArray[Any], labels: NDArray[np.uint8], *, n_neighbor
     """Return ``I - W_CM`` for the unknown pixels: each less the mixture of its neighbours that resembles it most.
 
     Neighbours are the nearest pixels of the image, known or not, by ``[r, g, b, x / w, y / h]``; the weights of a
-    mixture sum to 1 and come closest to the pixel's own such features (eqs. 2 and 3).
+    mixture sum to 1 and come closest to the pixel's own such features.
 
     Parameters
     ----------
@@ -51,8 +51,7 @@ def colour_mixture(image: NDArray[Any], labels: NDArray[np.uint8], *, n_neighbor
     """
     features = colours_with_positions(image, 1.0)
     unknown = np.flatnonzero(labels == UNKNOWN)
-    found, _ = nearest(features, features[unknown], n_neighbors + 1)
-    found = _without_self(found, unknown)
+    found = nearest(features, features[unknown], n_neighbors + 1)[0][:, 1:]  # itself is the first
     weights = _mixing_weights(features, unknown, found)
     columns = np.column_stack([unknown, found])
     values = np.column_stack([np.ones(len(unknown)), -weights])
@@ -60,7 +59,7 @@ def colour_mixture(image: NDArray[Any], labels: NDArray[np.uint8], *, n_neighbor
 
 
 def known_to_unknown(image: NDArray[Any], labels: NDArray[np.uint8], *, n_neighbors: int = 7) -> Estimate:
-    """Return what a mixture of known colours of either kind says of alpha, and how sure it is (eqs. 4 to 7).
+    """Return what a mixture of known colours of either kind says of alpha, and how sure it is.
 
     Neighbours are the nearest `n_neighbors` foreground and as many background pixels by
     ``[r, g, b, 10 x / w, 10 y / h]``, the position weighing more than in `colour_mixture`.
@@ -84,7 +83,7 @@ def known_to_unknown(image: NDArray[Any], labels: NDArray[np.uint8], *, n_neighb
 
 
 def intra_unknown(image: NDArray[Any], labels: NDArray[np.uint8], *, n_neighbors: int = 5) -> csr_array:
-    """Return the graph Laplacian that lets unknown pixels of similar colours share what they know (eqs. 8 and 9).
+    """Return the graph Laplacian that lets unknown pixels of similar colours share what they know.
 
     Neighbours are the nearest unknown pixels by ``[r, g, b, x / (20 w), y / (20 h)]``; an edge weighs 1 less the sum
     of the absolute differences of these, at least 0. Edges chosen by both ends count twice.
@@ -98,8 +97,7 @@ def intra_unknown(image: NDArray[Any], labels: NDArray[np.uint8], *, n_neighbors
     """
     features = colours_with_positions(image, 1 / 20)[labels.ravel() == UNKNOWN]
     n = len(features)
-    places = np.arange(n)
-    found = _without_self(nearest(features, features, n_neighbors + 1)[0], places)
+    found = nearest(features, features, n_neighbors + 1)[0][:, 1:]
     weights = np.zeros(found.shape)
     for column in range(found.shape[1]):
         apart = np.abs(features - features[found[:, column]]).sum(1)
@@ -113,7 +111,7 @@ def _mixing_weights(
     features: NDArray[np.float64], places: NDArray[np.intp], found: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     weights = np.empty(found.shape)
-    kernels.mixing_weights(features, places, features, found, REGULARISATION, weights)
+    kernels.mixing_weights(features, places, np.ascontiguousarray(found), REGULARISATION, weights)
     return weights
 
 
@@ -124,11 +122,6 @@ def _weighted_mean(
     share = weights.sum(1, keepdims=True)
     weights = np.where(share > 1e-3, weights / np.maximum(share, 1e-3), 1 / found.shape[1])
     return np.einsum("nk,nkc->nc", weights, colours[found])
-
-
-def _without_self(found: NDArray[np.intp], places: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Drop each pixel from its own neighbours; features with positions differ, so it is the first of them."""
-    return np.ascontiguousarray(found[:, 1:])
 
 
 def _rows(columns: NDArray[np.intp], values: NDArray[np.float64], width: int) -> csr_array:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .closed_form import closed_form_matting
+from .information_flow import information_flow_matting
 from .shared import shared_matting
 
 METHODS: dict[str, Callable[..., Any]] = {
     "closed-form": closed_form_matting,
+    "information-flow": information_flow_matting,
     "shared": shared_matting,
 }
 """Name -> function(image, trimap, **options) -> alpha."""
