@@ -21,10 +21,12 @@ from ..images.validate import (
 )
 from ..laplacians.closed_form import closed_form_system, three_channels
 from ..laplacians.information_flow import Estimate, colour_mixture, intra_unknown, known_to_unknown
-from ..solvers import Callback, Solution, factorise
+from ..solvers import Callback, Solution
 from ..solvers.cg import PreconditionedCG
+from ..solvers.direct import Direct
 from ..solvers.factor import Factor, Stopping
 from ..solvers.multigrid import Multigrid
+from ..solvers.stencil import Stencil
 from ._known import warm_start
 from .closed_form import Matte
 from .trimming import trim_edges, trim_patches
@@ -218,8 +220,8 @@ def _system(
     pull = weights[1] * told.confidence
     local, b, colours = closed_form_system(image, is_unknown, is_foreground, eps=eps, radius=1, diagonal=pull)
     b = b + pull * told.alpha
-    nearby = factorise(local, image=colours)
-    flows = [local.matvec if isinstance(nearby, Multigrid) else local.__matmul__]
+    nearby = Multigrid(local, colours) if isinstance(local, Stencil) else Direct(local)
+    flows = [local.matvec if isinstance(local, Stencil) else local.__matmul__]
     if weights[0]:
         rows = colour_mixture(image, labels, n_neighbors=counts[0])
         within = rows[:, is_unknown.ravel()]
@@ -231,15 +233,13 @@ def _system(
     return _preconditioned(flows, nearby), b
 
 
-def _preconditioned(flows: list[Callable[[Any], Any]], nearby: Factor) -> Factor:
+def _preconditioned(flows: list[Callable[[Any], Any]], nearby: Multigrid | Direct) -> Factor:
     """Return the sum of the flows, to be solved with the first of them as the preconditioner."""
     if len(flows) == 1:
         return nearby
     shape = (nearby.size, nearby.size)
     total = LinearOperator(shape, matvec=lambda x: sum(flow(x) for flow in flows), dtype=np.float64)
-    if isinstance(nearby, Multigrid):
-        return PreconditionedCG(total, nearby.precondition, "multigrid")
-    return PreconditionedCG(total, lambda r: nearby.solve(r).x, "direct")
+    return PreconditionedCG(total, nearby.precondition, nearby.method)
 
 
 def is_transparent(image: NDArray[Any], labels: NDArray[np.uint8]) -> bool:
