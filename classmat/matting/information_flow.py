@@ -13,6 +13,7 @@ from ..images.validate import (
     BACKGROUND,
     FOREGROUND,
     UNKNOWN,
+    as_choice,
     as_count,
     as_image,
     as_number,
@@ -47,7 +48,7 @@ def information_flow_matting(
     sigma_uu: float = ...,
     sigma_l: float = ...,
     eps: float = ...,
-    trim: bool = ...,
+    trim: str = ...,
     transparent: bool | None = ...,
     rtol: float | None = ...,
     x0: ArrayLike | None = ...,
@@ -65,7 +66,7 @@ def information_flow_matting(
     sigma_uu: float = ...,
     sigma_l: float = ...,
     eps: float = ...,
-    trim: bool = ...,
+    trim: str = ...,
     transparent: bool | None = ...,
     rtol: float | None = ...,
     x0: ArrayLike | None = ...,
@@ -82,7 +83,7 @@ def information_flow_matting(
     sigma_uu: float = 0.01,
     sigma_l: float = 1.0,
     eps: float = 1e-7,
-    trim: bool = True,
+    trim: str = "edges",
     transparent: bool | None = None,
     rtol: float | None = None,
     x0: ArrayLike | None = None,
@@ -115,9 +116,10 @@ def information_flow_matting(
         The weight of the local flow, above 0.
     eps : float
         The regularisation of L, above 0, as in `closed_form_matting`.
-    trim : bool
-        Whether unknown pixels that look like known ones nearby, or like known patches of one kind only, first
-        become known.
+    trim : {"edges", "patches", "none"}
+        Which unknown pixels first become known: those that look like a known one nearby; with "patches", the paper's
+        way, then also those whose 3x3 patch looks like known ones of one kind only, however far. The latter helps
+        where each kind has colours of its own and takes wrong pixels where they do not, so it must be asked for.
     transparent : bool, optional
         Whether the foreground is highly transparent: then the known regions do not hold its colours, and the flow
         from known to unknown is left out (the paper's E_2). By default it is judged from histograms.
@@ -176,12 +178,11 @@ def information_flow_matting(
     )
     sigma_l = as_number(sigma_l, name="sigma_l", low=0, exclusive=True)
     eps = as_number(eps, name="eps", low=0, exclusive=True)
+    trim = as_choice(trim, ("edges", "patches", "none"), name="trim")
     Stopping.checked(rtol, 0.0, 1, callback)
     if is_transparent(pixels, labels) if transparent is None else transparent:
         sigma_ku = 0.0
-    if trim:
-        colours = three_channels(pixels)
-        labels = trim_patches(colours, trim_edges(colours, labels))
+    labels = _trimmed(three_channels(pixels), labels, trim)
     is_unknown = labels == UNKNOWN
     start = warm_start(x0, is_unknown)
     alpha = (labels == FOREGROUND).astype(np.float64)
@@ -200,6 +201,13 @@ def _checked_counts(n_neighbors: Any) -> tuple[int, int, int]:
         raise ValueError(f"n_neighbors is {n_neighbors!r}; accepted are three whole numbers (K_CM, K_KU, K_UU).")
     mixed, known, unknown = (as_count(count, name="n_neighbors", low=1) for count in n_neighbors)
     return mixed, known, unknown
+
+
+def _trimmed(image: NDArray[np.float64], labels: NDArray[np.uint8], trim: str) -> NDArray[np.uint8]:
+    if trim == "none":
+        return labels
+    labels = trim_edges(image, labels)
+    return trim_patches(image, labels) if trim == "patches" else labels
 
 
 def _system(

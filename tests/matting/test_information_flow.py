@@ -52,7 +52,7 @@ def test_intra_unknown_equals_its_twin(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_matte_equals_its_twin(seed):
     image, labels = random_scene(seed)
-    alpha = information_flow_matting(image, labels, trim=False, transparent=False, rtol=1e-12)
+    alpha = information_flow_matting(image, labels, trim="none", transparent=False, rtol=1e-12)
     np.testing.assert_allclose(alpha, naive.matte(image, labels), atol=1e-5)
 
 
@@ -61,7 +61,7 @@ def test_weights_are_those_of_the_energy(which):
     image, labels = random_scene(7, (8, 9))
     for value in (0.0, 0.4):
         options = {which: value, "sigma_l": 0.3}
-        alpha = information_flow_matting(image, labels, trim=False, transparent=False, rtol=1e-12, **options)
+        alpha = information_flow_matting(image, labels, trim="none", transparent=False, rtol=1e-12, **options)
         np.testing.assert_allclose(alpha, naive.matte(image, labels, **options), atol=1e-5)
 
 
@@ -69,7 +69,7 @@ def test_with_the_multigrid_it_equals_its_twin(monkeypatch):
     monkeypatch.setattr("classmat.laplacians.closed_form.FEW", 0)
     image, labels = random_scene(1)
     alpha, info = information_flow_matting(
-        image, labels, trim=False, transparent=False, rtol=1e-8, eps=1e-4, return_info=True
+        image, labels, trim="none", transparent=False, rtol=1e-8, eps=1e-4, return_info=True
     )
     assert info.method == "multigrid"
     np.testing.assert_allclose(alpha, naive.matte(image, labels, eps=1e-4), atol=1e-4)
@@ -118,7 +118,12 @@ def test_laws_of_the_flows(seed, h, w):
     assert all(part.min(initial=0) >= 0 and part.max(initial=0) <= 1 for part in told)
 
 
-@given(seed=st.integers(0, 999), h=st.integers(1, 9), w=st.integers(2, 9), trim=st.booleans())
+@given(
+    seed=st.integers(0, 999),
+    h=st.integers(1, 9),
+    w=st.integers(2, 9),
+    trim=st.sampled_from(["edges", "patches", "none"]),
+)
 @settings(max_examples=30)
 def test_any_scene_gives_a_matte_that_keeps_the_known(seed, h, w, trim):
     image, labels = random_scene(seed, (h, w))
@@ -136,7 +141,7 @@ def test_finds_the_matte_of_constant_colours(name):
     """The local flow is exact there; the others hardly disturb it."""
     scene = getattr(cm.gallery, name)(40, 50)
     image = two_colours(scene.alpha.astype(float))
-    alpha = information_flow_matting(image, scene.trimap, trim=False)
+    alpha = information_flow_matting(image, scene.trimap, trim="none")
     assert np.abs(alpha - scene.alpha).max() < 0.01
 
 
@@ -156,9 +161,9 @@ def test_a_transparent_foreground_is_recognised():
     assert not is_transparent(image, trimap)
     image[:, 8:22] = 0.45
     assert is_transparent(image, trimap)
-    judged = information_flow_matting(image, trimap, trim=False)
-    np.testing.assert_array_equal(judged, information_flow_matting(image, trimap, trim=False, sigma_ku=0))
-    told = information_flow_matting(image, trimap, trim=False, transparent=False)
+    judged = information_flow_matting(image, trimap, trim="none")
+    np.testing.assert_array_equal(judged, information_flow_matting(image, trimap, trim="none", sigma_ku=0))
+    told = information_flow_matting(image, trimap, trim="none", transparent=False)
     assert np.abs(judged - told).max() > 1e-6
 
 
@@ -230,6 +235,7 @@ IMAGE, TRIMAP = np.zeros((3, 3, 3)), np.array([[0, 128, 255]] * 3, np.uint8)
         ({"sigma_uu": np.inf}, ValueError, "sigma_uu is inf"),
         ({"sigma_l": 0}, ValueError, "sigma_l is 0"),
         ({"eps": 0}, ValueError, "eps is 0"),
+        ({"trim": True}, ValueError, "trim is True"),
         ({"x0": np.zeros((2, 2))}, ValueError, "x0 is 2x2"),
         ({"rtol": np.nan}, ValueError, "rtol is nan"),
         ({"callback": 3}, TypeError, "callback is a int"),
