@@ -64,7 +64,6 @@ def _set_weights(t, alpha, var, y, side, k0, k1, reg, slope):
     for k in range(n):
         a = here[k]
         t[ALPHA + k] = a
-        t[SPREAD + k] = ZERO
         t[LEFT + k] = reg + slope * abs(a - left[k])
         t[RIGHT + k] = reg + slope * abs(a - right[k])
         t[UP + k] = has_above * (reg + slope * abs(a - above[k]))
@@ -73,16 +72,31 @@ def _set_weights(t, alpha, var, y, side, k0, k1, reg, slope):
         t[LEFT] = ZERO
     if side == 1 and k1 == half_w:
         t[RIGHT + n - 1] = ZERO
-    if var.size > 0:
-        spread = var[y, side, k0:k1]
+    if var.size == 0:
         for k in range(n):
-            t[SPREAD + k] = spread[k]
+            a = t[ALPHA + k]
+            b = ONE - a
+            s = (t[LEFT + k] + t[RIGHT + k]) + (t[UP + k] + t[DOWN + k])
+            block = a * a + b * b + s
+            inverse = ONE / (s * block)
+            share, scale = block * inverse, s * inverse
+            t[LEFT + k] *= share
+            t[RIGHT + k] *= share
+            t[UP + k] *= share
+            t[DOWN + k] *= share
+            t[FOR_F + k] = a * scale
+            t[FOR_B + k] = b * scale
+        return
+    spread = var[y, side, k0:k1]
+    for k in range(n):
+        t[SPREAD + k] = spread[k]
     for k in range(n):
         a, v = t[ALPHA + k], t[SPREAD + k]
         b = ONE - a
-        s = t[LEFT + k] + t[RIGHT + k] + t[UP + k] + t[DOWN + k]
-        scale = ONE / (v + s * (a * a + b * b + TWO * v) + s * s)
-        share = ONE / s
+        s = (t[LEFT + k] + t[RIGHT + k]) + (t[UP + k] + t[DOWN + k])
+        determinant = v + s * (a * a + b * b + TWO * v) + s * s
+        inverse = ONE / (s * determinant)
+        share, scale = determinant * inverse, s * inverse
         t[LEFT + k] *= share
         t[RIGHT + k] *= share
         t[UP + k] *= share
