@@ -385,10 +385,10 @@ def test_results_are_put_where_asked(method, shape):
     image = image if len(shape) == 3 else image[..., 0]
     out = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     results = estimate_foreground(image, alpha, method=method, out=out)
-    for given, result, expected in zip(
+    for target, result, expected in zip(
         out, results, estimate_foreground(image, alpha, method=method), strict=True
     ):
-        assert result is given
+        assert result is target
         np.testing.assert_array_equal(result, expected)
 
 
