@@ -10,7 +10,7 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
-import quality
+import quality  # noqa: E402
 
 
 def resident(key: str) -> int:

@@ -94,9 +94,8 @@ def _set_weights(t, alpha, var, y, side, k0, k1, reg, slope):
         a, v = t[ALPHA + k], t[SPREAD + k]
         b = ONE - a
         s = (t[LEFT + k] + t[RIGHT + k]) + (t[UP + k] + t[DOWN + k])
-        determinant = v + s * (a * a + b * b + TWO * v) + s * s
-        inverse = ONE / (s * determinant)
-        share, scale = determinant * inverse, s * inverse
+        scale = ONE / (v + s * (a * a + b * b + TWO * v) + s * s)
+        share = ONE / s
         t[LEFT + k] *= share
         t[RIGHT + k] *= share
         t[UP + k] *= share
