@@ -14,4 +14,5 @@ def method_names() -> list[str]:
     """
     source = (files("classmat.matting") / "methods.py").read_text(encoding="utf-8")
     tables = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Dict)]
-    return [key.value for table in tables for key in table.keys if isinstance(key, ast.Constant)]
+    keys = (key for table in tables for key in table.keys)
+    return [str(key.value) for key in keys if isinstance(key, ast.Constant)]

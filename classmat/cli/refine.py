@@ -17,7 +17,7 @@ Examples:
 
 classmat refine photo.jpg mask.png -o alpha.png
 
-classmat refine photo.jpg mask.png -o alpha.png --erode 10 --dilate 40
+classmat refine photo.jpg mask.png -o alpha.png --method trimap --erode 10 --dilate 40
 
 classmat refine photo.jpg coarse.png -o alpha.png --method prior
 
@@ -35,8 +35,11 @@ def run(
         Path, typer.Option("--output", "-o", metavar="ALPHA", help="The matte to write, or a folder.")
     ],
     method: Annotated[
-        str, typer.Option(help="trimap (solve along the edge), prior (stay near MATTE) or guided (fast).")
-    ] = "trimap",
+        str,
+        typer.Option(
+            help="guided (a filter), prior (a solve that stays near MATTE) or trimap (a solve along the edge)."
+        ),
+    ] = "guided",
     solver: Annotated[
         str | None,
         typer.Option(
@@ -49,7 +52,7 @@ def run(
             parser=number,
             metavar="N",
             help="Pixels inside the edge that are computed anew.",
-            show_default="1 % of the longest side",
+            show_default="trimap: 1 %, prior: 2 % of the longest side",
         ),
     ] = None,
     dilate: Annotated[
@@ -58,7 +61,7 @@ def run(
             parser=number,
             metavar="N",
             help="Pixels outside the edge that are computed anew.",
-            show_default="2 % of the longest side",
+            show_default="trimap: 1 %, prior: 4 % of the longest side",
         ),
     ] = None,
     bits: Annotated[

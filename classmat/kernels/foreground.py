@@ -77,9 +77,7 @@ def _set_weights(t, alpha, var, y, side, k0, k1, reg, slope):
             a = t[ALPHA + k]
             b = ONE - a
             s = (t[LEFT + k] + t[RIGHT + k]) + (t[UP + k] + t[DOWN + k])
-            block = a * a + b * b + s
-            inverse = ONE / (s * block)
-            share, scale = block * inverse, s * inverse
+            scale, share = ONE / (a * a + b * b + s), ONE / s
             t[LEFT + k] *= share
             t[RIGHT + k] *= share
             t[UP + k] *= share

@@ -13,7 +13,7 @@ from ..images.validate import UNKNOWN, as_alpha, as_choice, as_image, as_number,
 from .closed_form import matting_with_prior, working_type
 from .methods import METHODS
 
-_INTO, _OUT = 0.01, 0.02  # of the longest side, as in `trimap_from_mask`
+_INTO, _OUT = 0.02, 0.04  # of the longest side: docs/decisions/2026-11-21-refinement.md
 _SOFT = 0.05  # a matte with more such pixels among those of its edge is soft, else a mask
 _LEAST = 1e-4  # the confidence at the very edge: what the image leaves open, the prior decides
 
@@ -21,26 +21,27 @@ Refiner = Callable[..., NDArray[np.float64]]
 
 
 def refine_matte(
-    image: ArrayLike, alpha: ArrayLike, *, method: str = "trimap", **options: Any
+    image: ArrayLike, alpha: ArrayLike, *, method: str = "guided", **options: Any
 ) -> NDArray[np.float64]:
     """Refine a mask or a coarse matte, such as a network's, so that it follows the edges of the image.
 
     ``"trimap"``
         Everything near the edge of `alpha` becomes unknown and is computed anew; what is further away is kept as
-        0 or 1. The best choice for masks: it finds hair that a mask has cut off. Needs the edge to be right
-        within the widths, and no transparent regions inside.
+        0 or 1. The only one that looks further than `alpha` for hair. Needs the edge to be right within the widths,
+        and colours that differ: in a wide band nothing else tells subject from background.
         Options: `solver`, a name of `METHODS` (``"closed-form"``); `erode` and `dilate` as in `trimap_from_mask`,
         in pixels, whose defaults scale with the image; all others go to the solver.
     ``"prior"``
         Closed-form matting towards `alpha`, the more the surer it is of itself (its distance from 1/2) and the
         further from its edge. Nothing is fixed: gentler where a soft matte is already good, and able to leave
         it where it is wrong. Takes a solve for all pixels.
-        Options: `lam` (10), how much alpha counts; `erode`, `dilate` (as above), the distance from the edge at which
-        it counts fully; all others go to `matting_with_prior`.
+        Options: `lam` (1), how much alpha counts; `erode`, `dilate` (as above), the distance from the edge at which
+        it counts fully (2 % and 4 % of the longest side); all others go to `matting_with_prior`.
     ``"guided"``
-        The guided filter of `alpha` by the image (He et al. 2013): milliseconds, and softly wrong where colours
-        of subject and background are alike. For previews, video and phones.
-        Options: `radius` in pixels (1 % of the longest side, at least 1) and `eps` (1e-4).
+        The guided filter of `alpha` by the image (He et al. 2013): milliseconds, never far from `alpha`, and
+        the smallest mean error of the three on photos with true mattes, from good masks and from rounded ones; softly
+        wrong where colours of subject and background are alike.
+        Options: `radius` in pixels (2 % of the longest side, at least 1) and `eps` (1e-4).
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def refine_matte(
     >>> import classmat as cm
     >>> scene = cm.gallery.disc(60, 80)
     >>> mask = scene.alpha > 0.5
-    >>> alpha = refine_matte(scene.image, mask, erode=4, dilate=4)
+    >>> alpha = refine_matte(scene.image, mask)
     >>> cm.metrics.mse(alpha, scene.alpha) < 0.2 * cm.metrics.mse(mask, scene.alpha)
     True
     """
@@ -133,7 +134,7 @@ def _by_prior(
     image: NDArray[Any],
     alpha: NDArray[np.float64],
     *,
-    lam: float = 10.0,
+    lam: float = 1.0,
     erode: float | None = None,
     dilate: float | None = None,
     **options: Any,
@@ -170,5 +171,5 @@ def edge_confidence(
 def _by_guided_filter(
     image: NDArray[Any], alpha: NDArray[np.float64], *, radius: int | None = None, eps: float = 1e-4
 ) -> NDArray[np.float64]:
-    width = max(1, round(0.01 * max(alpha.shape))) if radius is None else radius
+    width = max(1, round(0.02 * max(alpha.shape))) if radius is None else radius
     return np.clip(guided_filter(image.astype(np.float64, copy=False), alpha, width, eps), 0, 1)

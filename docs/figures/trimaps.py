@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parents[1] / "examples"))
 import draw_astronaut_trimap as drawing  # noqa: E402
 
 # Fractions of the longest side: erode, dilate.
-WIDTHS = ((0.005, 0.01), (0.01, 0.02), (0.02, 0.05))
+WIDTHS = ((0.005, 0.005), (0.01, 0.01), (0.02, 0.05))
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     for erode, dilate in WIDTHS:
         trimap = cm.trimap_from_mask(mask, erode=512 * erode, dilate=512 * dilate)
         seen = photo * 0.35 + 0.65 * (trimap / 255)[..., None]
-        name = " (default)" if (erode, dilate) == (0.01, 0.02) else ""
+        name = " (default)" if (erode, dilate) == (0.01, 0.01) else ""
         tiles.append(Tile(f"erode {erode:.1%}, dilate {dilate:.1%}{name}", seen))
     tiles.append(Tile("default trimap", cm.trimap_from_mask(mask)))
     cm.write_image(HERE / "trimaps.jpg", contact_sheet(tiles, columns=3))

@@ -38,7 +38,7 @@ def test_trimap_of_a_mask_is_trimap_from_mask_and_a_solve():
     trimap = trimap_from_mask(MASK, erode=3, dilate=4)
     np.testing.assert_array_equal(coarse_trimap(MASK.astype(float), 3, 4), trimap)
     expected = closed_form_matting(SCENE.image, trimap)
-    np.testing.assert_array_equal(refine_matte(SCENE.image, MASK, erode=3, dilate=4), expected)
+    np.testing.assert_array_equal(refine_matte(SCENE.image, MASK, method="trimap", erode=3, dilate=4), expected)
 
 
 def test_the_solver_and_its_options_are_used(monkeypatch):
@@ -49,7 +49,7 @@ def test_the_solver_and_its_options_are_used(monkeypatch):
         return np.zeros(trimap.shape)
 
     monkeypatch.setitem(METHODS, "closed-form", method)
-    assert not refine_matte(SCENE.image, MASK, solver="closed-form", rtol=0.5).any()
+    assert not refine_matte(SCENE.image, MASK, method="trimap", solver="closed-form", rtol=0.5).any()
     assert seen.pop("rtol") == 0.5
     np.testing.assert_array_equal(seen.pop("trimap"), trimap_from_mask(MASK))
     assert not seen
@@ -71,7 +71,7 @@ def test_a_great_weight_of_the_prior_gives_it_back():
 
 
 def test_prior_is_matting_with_the_confidence():
-    alpha = SCENE.alpha
+    alpha = SCENE.alpha.astype(np.float64)
     expected = matting_with_prior(SCENE.image, alpha, edge_confidence(alpha, 3, 5), lam=7)
     np.testing.assert_array_equal(
         refine_matte(SCENE.image, alpha, method="prior", erode=3, dilate=5, lam=7), expected
@@ -103,14 +103,14 @@ def test_guided_by_a_flat_image_is_a_mean_of_means():
     [
         (SCENE.image, MASK[:30, :40], {}, ValueError, "image is 60x80 but alpha is 30x40"),
         (SCENE.image, MASK, {"method": "magic"}, ValueError, "method is 'magic'; accepted are 'trimap', 'prior'"),
-        (SCENE.image, MASK, {"solver": "magic"}, ValueError, "solver is 'magic'"),
-        (SCENE.image, MASK, {"erode": -1}, ValueError, "erode is -1"),
+        (SCENE.image, MASK, {"method": "trimap", "solver": "magic"}, ValueError, "solver is 'magic'"),
+        (SCENE.image, MASK, {"method": "trimap", "erode": -1}, ValueError, "erode is -1"),
         (SCENE.image, MASK, {"method": "prior", "dilate": np.nan}, ValueError, "dilate is nan"),
         (SCENE.image, MASK, {"method": "prior", "lam": 0}, ValueError, "lam is 0"),
         (SCENE.image, MASK, {"method": "guided", "radius": -1}, ValueError, "radius is -1"),
         (SCENE.image, MASK, {"method": "guided", "eps": 0}, ValueError, "eps is 0"),
         (SCENE.image, MASK, {"method": "guided", "lam": 1}, TypeError, "the guided filter has no option 'lam'"),
-        (SCENE.image, np.zeros((60, 80)), {}, ValueError, "mask has no foreground"),
+        (SCENE.image, np.zeros((60, 80)), {"method": "trimap"}, ValueError, "mask has no foreground"),
         (SCENE.image, np.ones((60, 80)), {"method": "prior"}, ValueError, "mask has no background"),
         (SCENE.image, MASK * 255.0, {}, ValueError, "alpha is float with values"),
         (SCENE.image * np.nan, MASK, {}, ValueError, "image has .* NaN"),
