@@ -21,6 +21,7 @@ WIDTHS = ((0.005, 0.005), (0.01, 0.01), (0.02, 0.05))
 
 
 def main() -> None:
+    """Draw the figure."""
     photo, mask = data.astronaut() / 255, drawing.inside(drawing.OUTLINE)
     tiles = [Tile("photo", photo), Tile("mask", mask.astype(float))]
     for erode, dilate in WIDTHS:
