@@ -41,8 +41,6 @@ def sweep(F, B, image, cov, alpha, var, colour, reg, slope):
     a, b = a[..., None], b[..., None]
     right = np.stack([a * image + cov + smooth[0], b * image - cov + smooth[1]], axis=2)
     new = np.clip(np.linalg.solve(M, right), 0, 1)
-    new[:, :, 0] = np.where(a == 1, image, new[:, :, 0])  # held where they are known
-    new[:, :, 1] = np.where(a == 0, image, new[:, :, 1])
     mine = np.add.outer(np.arange(alpha.shape[0]), np.arange(alpha.shape[1])) % 2 == colour
     F[mine], B[mine] = new[:, :, 0][mine], new[:, :, 1][mine]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 _ENOUGH, _PLENTY = (
     1 << 8,
-    1 << 15,
+    1 << 16,
 )  # pixels to estimate from; fewer do not tell noise from detail
 _UPPER_QUARTILE = 0.6744897501960817  # of the normal distribution: the median of its absolute values
 

@@ -6,8 +6,8 @@ their neighbours, then lie next to each other, and all inner loops vectorise.
 The temporary rows of a piece are parts of one array at offsets known when compiling: LLVM then needs no
 aliasing checks between them, of which it allows too few to vectorise.
 
-Where alpha is 1 the foreground is held at the image, where it is 0 the background is. Most pixels of a matte are
-among others of the same kind: there the other colour alone is left, and it is the mean of its neighbours.
+Most pixels of a matte are among others of the same alpha, 0 or 1. There one colour is the image's but for a part of
+4 reg, and is held at it; the other one is the mean of its neighbours.
 """
 
 import numpy as np
@@ -26,6 +26,7 @@ FOR_F, FOR_B, COV_F, COV_B = 6 * ROOM, 7 * ROOM, 8 * ROOM, 9 * ROOM
 COV, NEW_F, NEW_B = 10 * ROOM, 11 * ROOM, 12 * ROOM
 TEMPORARY = 13 * ROOM
 
+LIGHT = np.float32(1e-4)  # a regularization that hardly draws a known colour from the image
 ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 QUARTER, THIRD = np.float32(0.25), np.float32(1 / 3)
 MIXED, ALL_ZERO, ALL_ONE, ENDED = 0, 1, 2, 3
@@ -119,10 +120,8 @@ def _relax_pixels(t, foreground, background, image, y, c, side, k0, k1):
         f = (west * f_left[k] + east * f_right[k]) + (north * f_above[k] + south * f_below[k])
         b = (west * b_left[k] + east * b_right[k]) + (north * b_above[k] + south * b_below[k])
         r = value - a * f - (ONE - a) * b
-        f = _clip(f + t[FOR_F + k] * r, ZERO, ONE)
-        b = _clip(b + t[FOR_B + k] * r, ZERO, ONE)
-        t[NEW_F + k] = value if a >= ONE else f
-        t[NEW_B + k] = value if a <= ZERO else b
+        t[NEW_F + k] = _clip(f + t[FOR_F + k] * r, ZERO, ONE)
+        t[NEW_B + k] = _clip(b + t[FOR_B + k] * r, ZERO, ONE)
 
 
 @jit
@@ -143,10 +142,8 @@ def _relax_blocks(t, foreground, background, image, cov, y, c, side, k0, k1):
         b = (west * b_left[k] + east * b_right[k]) + (north * b_above[k] + south * b_below[k])
         r = value - a * f - (ONE - a) * b
         q = t[COV + k] - t[SPREAD + k] * (f - b)
-        f = _clip(f + t[FOR_F + k] * r + t[COV_F + k] * q, ZERO, ONE)
-        b = _clip(b + t[FOR_B + k] * r - t[COV_B + k] * q, ZERO, ONE)
-        t[NEW_F + k] = value if a >= ONE else f
-        t[NEW_B + k] = value if a <= ZERO else b
+        t[NEW_F + k] = _clip(f + t[FOR_F + k] * r + t[COV_F + k] * q, ZERO, ONE)
+        t[NEW_B + k] = _clip(b + t[FOR_B + k] * r - t[COV_B + k] * q, ZERO, ONE)
 
 
 @jit
@@ -172,11 +169,11 @@ def _differ(line, value):
 
 
 @jit
-def _kind(alpha, y, side, k0, k1):
+def _kind(alpha, y, side, k0, k1, reg):
     """Return whether alpha is 0, or 1, at pixels of one colour and at all their neighbours."""
     h, _, half_w = alpha.shape
     value = alpha[y, side, k0]
-    if (value != ZERO and value != ONE) or y == 0 or y == h - 1:
+    if (value != ZERO and value != ONE) or y == 0 or y == h - 1 or reg > LIGHT:
         return MIXED
     low, high = max(k0 - 1 + side, 0), min(k1 + side, half_w)
     count = _differ(alpha[y, side, k0:k1], value) + _differ(alpha[y, 1 - side, low:high], value)
@@ -215,9 +212,9 @@ def _relax_even(free, held, image, y, side, k0, k1, is_first):
 @jit
 def _relax_row(t, foreground, background, image, cov, alpha, var, y, colour, reg, slope, is_first):
     side, half_w = (y + colour) & 1, alpha.shape[2]
-    start, kind = 0, _kind(alpha, y, side, 0, min(CHUNK, half_w))
+    start, kind = 0, _kind(alpha, y, side, 0, min(CHUNK, half_w), reg)
     for k in range(CHUNK, half_w + CHUNK, CHUNK):
-        following = _kind(alpha, y, side, k, min(k + CHUNK, half_w)) if k < half_w else ENDED
+        following = _kind(alpha, y, side, k, min(k + CHUNK, half_w), reg) if k < half_w else ENDED
         if following == kind and k - start < PIECE:
             continue
         end = min(k, half_w)
@@ -307,8 +304,7 @@ def relax(coarse_F, coarse_B, foreground, background, image, cov, alpha, var, it
         F = f + ((v + a s) r + (b + s) q) / det
         B = g + ((v + b s) r - (a + s) q) / det
 
-    in which, other than in the inverse matrix times the right side, nothing cancels as s -> 0. Where alpha is 1
-    F is the image, where it is 0 B is.
+    in which, other than in the inverse matrix times the right side, nothing cancels as s -> 0.
     """
     h, _, half_w = alpha.shape
     strips = (h + STRIP - 1) // STRIP

@@ -115,6 +115,18 @@ def test_pieces_and_strips_join_without_a_seam(width):
         np.testing.assert_allclose(field, reference, atol=2e-5)
 
 
+@pytest.mark.parametrize("iterations", [1, 2, 3])
+def test_flat_parts_of_a_matte_are_those_of_the_naive_twin(iterations):
+    """One colour is held at the image there: off by no more than the regularization, which draws it away."""
+    alpha = soft_disc(150, 333)
+    assert ((alpha == 0) | (alpha == 1)).mean() > 0.8
+    image = scene(alpha)[0][..., :1]
+    options = {"regularization": 1e-4, "n_big_iterations": iterations}
+    expected = naive_foreground.estimate(image, alpha, reg=1e-4, n_big=iterations)
+    for field, reference in zip(unprojected(image, alpha, **options), expected, strict=True):
+        np.testing.assert_allclose(field, reference, atol=1e-3)
+
+
 @pytest.mark.parametrize("alpha", [soft_disc(), strands()], ids=["disc", "strands"])
 def test_constant_colours_are_recovered(alpha):
     F, B = (np.broadcast_to(colour, (*alpha.shape, 3)) for colour in ([0.9, 0.1, 0.3], [0.2, 0.8, 0.4]))
