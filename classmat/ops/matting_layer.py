@@ -80,7 +80,7 @@ def matting_layer_vjp(
     array([[1.  , 0.87, 0.13, 0.  ]])
     >>> image_bar, F_bar, B_bar, lam_bar, eps_bar = pullback([[0.0, 1.0, 0.0, 0.0]])
     >>> F_bar.round(2)
-    array([[0.  , 0.08, 0.46, 0.01]])
+    array([[ 0.  , 24.01, 45.89,  0.14]])
     """
     arrays = _as_arrays(image, F, B)
     (lam, lam_given), (eps, eps_given) = _as_scalar(lam, "lam"), _as_scalar(eps, "eps")
