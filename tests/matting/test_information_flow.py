@@ -14,6 +14,7 @@ from classmat.matting.trimming import trim_edges, trim_patches
 
 FOREGROUND, BACKGROUND = np.array([0.9, 0.6, 0.2]), np.array([0.1, 0.3, 0.5])
 SEEDS = range(3)
+KINDS = "edges", "soft", "hard"
 
 
 def random_scene(seed, size=(12, 12)):
@@ -88,6 +89,18 @@ def test_patch_trimming_equals_its_twin(seed):
     np.testing.assert_array_equal(trimmed, naive.trim_patches(image, labels))
 
 
+def test_patches_pull_softly_or_hold():
+    """A patch that looks like the background, in the midst of unknown pixels of a third colour."""
+    image, labels = np.full((15, 15, 3), 0.5), np.full((15, 15), 128, np.uint8)
+    labels[:, :3], labels[:, -3:] = 0, 255
+    image[:, :3], image[:, -3:], image[5:10, 5:10] = BACKGROUND, FOREGROUND, BACKGROUND
+    left, soft, hard = (
+        information_flow_matting(image, labels, trim=t, sigma_cm=0, sigma_ku=0)[7, 7] for t in KINDS
+    )
+    assert hard == 0
+    assert 0 <= soft < 0.1 < left
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_edge_trimming_is_the_paper_s_rule(seed):
     image, labels = random_scene(seed)
@@ -122,7 +135,7 @@ def test_laws_of_the_flows(seed, h, w):
     seed=st.integers(0, 999),
     h=st.integers(1, 9),
     w=st.integers(2, 9),
-    trim=st.sampled_from(["edges", "patches", "none"]),
+    trim=st.sampled_from(["soft", "hard", "edges", "none"]),
 )
 @settings(max_examples=30)
 def test_any_scene_gives_a_matte_that_keeps_the_known(seed, h, w, trim):
@@ -146,9 +159,10 @@ def test_finds_the_matte_of_constant_colours(name):
 
 
 @pytest.mark.parametrize("name", ["disc", "wedge"])
-def test_trimming_costs_no_more_than_its_threshold(name):
+@pytest.mark.parametrize("trim", ["soft", "hard", "edges"])
+def test_trimming_costs_no_more_than_its_threshold(name, trim):
     scene = getattr(cm.gallery, name)(40, 50)
-    alpha = information_flow_matting(two_colours(scene.alpha.astype(float)), scene.trimap)
+    alpha = information_flow_matting(two_colours(scene.alpha.astype(float)), scene.trimap, trim=trim)
     assert np.abs(alpha - scene.alpha).max() < 9 / 256 / np.linalg.norm(FOREGROUND - BACKGROUND)
 
 
