@@ -24,6 +24,14 @@ def random_scene(seed, size=(12, 12)):
     return rng.random((*size, 3)), labels
 
 
+def materials(seed):
+    """Blocks of three materials, noisy, so that some patches resemble known ones and some do not."""
+    rng = np.random.default_rng(seed)
+    colours = np.array([FOREGROUND, BACKGROUND, [0.5, 0.9, 0.5]])
+    image = colours[np.kron(rng.integers(0, 3, (3, 3)), np.ones((4, 4), int))]
+    return (image + 0.02 * rng.normal(size=image.shape)).clip(0, 1), random_scene(seed)[1]
+
+
 def two_colours(alpha):
     return alpha[..., None] * FOREGROUND + (1 - alpha[..., None]) * BACKGROUND
 
@@ -77,15 +85,25 @@ def test_with_the_multigrid_it_equals_its_twin(monkeypatch):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_patch_trimming_equals_its_twin(seed):
-    """Patches of three materials, noisy, so that some resemble known ones and some do not."""
-    rng = np.random.default_rng(seed)
-    materials = np.array([FOREGROUND, BACKGROUND, [0.5, 0.9, 0.5]])
-    image = materials[np.kron(rng.integers(0, 3, (3, 3)), np.ones((4, 4), int))] + 0.02 * rng.normal(
-        size=(12, 12, 3)
-    )
-    _, labels = random_scene(seed)
+    image, labels = materials(seed)
     trimmed = trim_patches(image, labels)
     np.testing.assert_array_equal(trimmed, naive.trim_patches(image, labels))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_patches_are_held_or_pull(seed):
+    """The least of E + P has no larger P than the least of E: whatever else happens, pulled pixels come closer."""
+    image, labels = materials(seed)
+    edges = trim_edges(image, labels)
+    looks = trim_patches(image, edges)
+    hard = information_flow_matting(image, labels, trim="hard")
+    np.testing.assert_array_equal(hard[looks != 128], looks[looks != 128] / 255)
+    options = {"return_info": True, "sigma_ku": 0, "rtol": 1e-10}
+    solutions = [information_flow_matting(image, labels, trim=trim, **options)[1].x for trim in ("edges", "soft")]
+    look = looks[edges == 128]
+    assert (look != 128).any(), "a scene that tests nothing"
+    before, after = (((x - look / 255)[look != 128] ** 2).sum() for x in solutions)
+    assert after <= before
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -122,7 +140,7 @@ def test_laws_of_the_flows(seed, h, w):
     seed=st.integers(0, 999),
     h=st.integers(1, 9),
     w=st.integers(2, 9),
-    trim=st.sampled_from(["edges", "patches", "none"]),
+    trim=st.sampled_from(["soft", "hard", "edges", "none"]),
 )
 @settings(max_examples=30)
 def test_any_scene_gives_a_matte_that_keeps_the_known(seed, h, w, trim):
@@ -146,9 +164,10 @@ def test_finds_the_matte_of_constant_colours(name):
 
 
 @pytest.mark.parametrize("name", ["disc", "wedge"])
-def test_trimming_costs_no_more_than_its_threshold(name):
+@pytest.mark.parametrize("trim", ["soft", "hard", "edges"])
+def test_trimming_costs_no_more_than_its_threshold(name, trim):
     scene = getattr(cm.gallery, name)(40, 50)
-    alpha = information_flow_matting(two_colours(scene.alpha.astype(float)), scene.trimap)
+    alpha = information_flow_matting(two_colours(scene.alpha.astype(float)), scene.trimap, trim=trim)
     assert np.abs(alpha - scene.alpha).max() < 9 / 256 / np.linalg.norm(FOREGROUND - BACKGROUND)
 
 
