@@ -108,7 +108,7 @@ def intra_unknown(image: NDArray[Any], labels: NDArray[np.uint8], *, n_neighbors
 
 
 def _mixing_weights(
-    features: NDArray[np.float64], places: NDArray[np.intp], found: NDArray[np.intp]
+    features: NDArray[np.float64], places: NDArray[np.intp], found: NDArray[np.signedinteger[Any]]
 ) -> NDArray[np.float64]:
     weights = np.empty(found.shape)
     kernels.mixing_weights(features, places, np.ascontiguousarray(found), REGULARISATION, weights)
@@ -116,7 +116,7 @@ def _mixing_weights(
 
 
 def _weighted_mean(
-    colours: NDArray[np.float64], found: NDArray[np.intp], weights: NDArray[np.float64]
+    colours: NDArray[np.float64], found: NDArray[np.signedinteger[Any]], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the mixture's colour of one kind; where that has no positive share, the plain mean of the neighbours."""
     share = weights.sum(1, keepdims=True)
@@ -124,7 +124,7 @@ def _weighted_mean(
     return np.einsum("nk,nkc->nc", weights, colours[found])
 
 
-def _rows(columns: NDArray[np.intp], values: NDArray[np.float64], width: int) -> csr_array:
+def _rows(columns: NDArray[np.signedinteger[Any]], values: NDArray[np.float64], width: int) -> csr_array:
     """Return a sparse matrix from the columns and the values (n, k) of its rows."""
     n, k = columns.shape
     starts = np.arange(0, n * k + 1, max(k, 1)) if k else np.zeros(n + 1, int)
