@@ -38,7 +38,9 @@ def run(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="ALPHA", help="The matte to write, or a folder.")
     ],
-    method: Annotated[str, typer.Option(help="How alpha is found: closed-form.")] = "closed-form",
+    method: Annotated[
+        str, typer.Option(help="How alpha is found: closed-form, information-flow, shared.")
+    ] = "closed-form",
     cutout: Annotated[
         Path | None,
         typer.Option(metavar="PNG", help="Also write the foreground, cut out on transparency; or a folder."),
