@@ -7,15 +7,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..filters.box import box_filter
 from ..images.validate import FOREGROUND, UNKNOWN, as_image, as_number, as_trimap, require_same_size
-from ..laplacians.closed_form import closed_form_system, three_channels
+from ..laplacians.closed_form import System, closed_form_system, three_channels
 from ..solvers import Callback, Solution
 from ..solvers.factor import Stopping
-from ._known import solve_unknown, warm_start
+from ._known import solve_unknown
 from .closed_form import Matte, working_type
-from .shared import shared_samples
+from .shared import Samples, shared_samples
 
 SURROUNDINGS = 10  # pixels to either side
-LIMIT = 2.0  # tolerances: where colours are off by more, in the surroundings, nothing is explained
 
 
 class Evidence(NamedTuple):
@@ -26,7 +25,7 @@ class Evidence(NamedTuple):
     alpha : ndarray, (n,)
         The sampled matte, in [0, 1].
     confidence : ndarray, (n,)
-        In [0, 1]: how well and how distinctly the pixel's pair of colours explains it.
+        In [0, 1]: how well and how distinctly the pixel's pair of colours explains it, where there is a dispute.
     doubt : ndarray, (n,)
         In [0, 1]: how far the surroundings have colours that no pair explains.
     """
@@ -69,7 +68,7 @@ def sampling_matting(
     trimap: ArrayLike,
     *,
     strength: float = 0.18,
-    tolerance: float = 0.02,
+    tolerance: float = 0.018,
     hold: float = 1e-3,
     eps: float = 1e-7,
     rtol: float | None = None,
@@ -86,13 +85,18 @@ def sampling_matting(
     1. closed form: ``alpha_0`` minimises ``alpha^T L alpha`` with the known pixels held;
     2. sampling: `shared_matting` finds for each pixel colours F and B and ``alpha_s`` with
        ``I = alpha_s F + (1 - alpha_s) B + r``;
-    3. confidence: ``c = |F - B|^2 exp(-|r|^2 / tolerance^2)``, near 0 where the pair does not explain the pixel or
-       could not tell its alpha; squares are means over the channels;
-    4. doubt: ``d = 1 - max(0, 1 - R / (2 tolerance)^2)^2`` with R the mean of ``|r|^2`` over the unknown pixels at
-       most 10 rows and columns away: 1 where the surroundings have colours found in neither known region;
-    5. the matte minimises, with the known pixels held, ::
+    3. what is explained: ``e = exp(-|r|^2 / tolerance^2)``, near 0 where the pair does not mix to the pixel; squares
+       of colours are means over the channels;
+    4. confidence: ``c = |F - B|^2 e D / (D + tolerance^2)`` with D the mean of ``|F - B|^2 (alpha_s - alpha_0)^2``
+       over the surroundings: near 0 where the pair could not tell alpha, or where both mattes stand for the same
+       colours up to what sampling can tell, so that closed form's needs no correction;
+    5. doubt: ``d = (1 - E)^2`` with E the mean of e over the surroundings: near 1 where colours are found in neither
+       known region;
+    6. the matte minimises, with the known pixels held, ::
 
            alpha^T L alpha + strength * sum of c (alpha - alpha_s)^2 + hold * sum of d (alpha - alpha_0)^2
+
+    Surroundings are the unknown pixels at most 10 rows and columns away.
 
     A small `strength` is enough for the pixels of which L leaves much open and changes little elsewhere: noise of
     the samples is averaged along the image's structures.
@@ -157,47 +161,79 @@ def sampling_matting(
     tolerance = as_number(tolerance, name="tolerance", low=0, exclusive=True)
     hold = as_number(hold, name="hold", low=0)
     Stopping.checked(rtol, 0.0, 1, callback)
-    is_unknown, is_foreground = labels == UNKNOWN, (labels == FOREGROUND).view(np.uint8)
-    start = warm_start(x0, is_unknown)
+    is_unknown = labels == UNKNOWN
 
-    A, b, colours = closed_form_system(pixels, is_unknown, is_foreground, eps=eps, radius=1)
-    plain, first = solve_unknown(A, b, labels, image=colours, x0=x0, rtol=rtol, callback=None)
+    # 1. closed form
+    A, b, colours = closed_form_system(pixels, is_unknown, _is_foreground(labels), eps=eps, radius=1)
+    plain, solution = solve_unknown(A, b, labels, image=colours, x0=x0, rtol=rtol, callback=None)
     del A, b
     if not is_unknown.any():
-        return (plain, first) if return_info else plain
-    found = evidence(pixels, labels, tolerance)
-    pull, anchor = strength * found.confidence, hold * found.doubt
-    A, b, colours = closed_form_system(
-        pixels, is_unknown, is_foreground, eps=eps, radius=1, diagonal=pull + anchor
-    )
-    right = b + pull * found.alpha + anchor * plain[is_unknown]
-    alpha, solution = solve_unknown(
-        A, right, labels, image=colours, x0=plain if start is None else x0, rtol=rtol, callback=callback
-    )
+        return (plain, solution) if return_info else plain
+    # 2. sampling
+    samples = shared_samples(pixels, labels)
+    # 3. what is explained, 4. confidence, 5. doubt
+    found = evidence(pixels, labels, plain, samples, tolerance)
+    # 6. all in one
+    A, b, colours = weighted_system(pixels, labels, plain, found, strength=strength, hold=hold, eps=eps)
+    start = plain if x0 is None else x0
+    alpha, solution = solve_unknown(A, b, labels, image=colours, x0=start, rtol=rtol, callback=callback)
     return (alpha, solution) if return_info else alpha
 
 
-def evidence(image: NDArray[Any], labels: NDArray[np.uint8], tolerance: float) -> Evidence:
-    """Return what sampled colours say about the unknown pixels: steps 2 to 4. Arguments are checked.
+def evidence(
+    image: NDArray[Any],
+    labels: NDArray[np.uint8],
+    plain: NDArray[np.float64],
+    samples: Samples,
+    tolerance: float,
+) -> Evidence:
+    """Return what sampled colours say about the unknown pixels: steps 3 to 5. Arguments are checked.
 
     Parameters
     ----------
     image : ndarray, (h, w, 3) or (h, w)
         Float in [0, 1].
     labels : ndarray, (h, w)
-        A trimap as `as_trimap` returns it, with some of both known kinds.
+        A trimap as `as_trimap` returns it.
+    plain : ndarray, (h, w)
+        Closed form's matte.
+    samples : Samples
+        Those of the unknown pixels.
     tolerance : float
         As in `sampling_matting`.
     """
-    is_unknown = labels == UNKNOWN
-    channels = 1 if image.ndim == 2 else 3
-    samples = shared_samples(image, labels)
+    is_unknown, channels = labels == UNKNOWN, 1 if image.ndim == 2 else 3
     alpha = samples.alpha[:, np.newaxis]
-    off = three_channels(image)[is_unknown] - alpha * samples.foreground - (1 - alpha) * samples.background
-    off = (off**2).sum(1) / channels
+    mixed = alpha * samples.foreground + (1 - alpha) * samples.background
+    off = ((three_channels(image)[is_unknown] - mixed) ** 2).sum(1) / channels
     apart = ((samples.foreground - samples.background) ** 2).sum(1, dtype=np.float64) / channels
-    explained = 1 - _mean_nearby(off, is_unknown) / (LIMIT * tolerance) ** 2
-    return Evidence(samples.alpha, apart * np.exp(-off / tolerance**2), 1 - np.maximum(0, explained) ** 2)
+    explained = np.exp(-off / tolerance**2)
+    dispute = _mean_nearby(apart * (samples.alpha - plain[is_unknown]) ** 2, is_unknown)
+    confidence = apart * explained * dispute / (dispute + tolerance**2)
+    return Evidence(samples.alpha, confidence, (1 - _mean_nearby(explained, is_unknown)) ** 2)
+
+
+def weighted_system(
+    image: NDArray[Any],
+    labels: NDArray[np.uint8],
+    plain: NDArray[np.float64],
+    found: Evidence,
+    *,
+    strength: float,
+    hold: float,
+    eps: float,
+) -> System:
+    """Return the system of step 6; `plain` (h, w) is closed form's matte, all else as in `sampling_matting`."""
+    is_unknown = labels == UNKNOWN
+    pull, held = strength * found.confidence, hold * found.doubt
+    A, b, colours = closed_form_system(
+        image, is_unknown, _is_foreground(labels), eps=eps, radius=1, diagonal=pull + held
+    )
+    return System(A, b + pull * found.alpha + held * plain[is_unknown], colours)
+
+
+def _is_foreground(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return (labels == FOREGROUND).view(np.uint8)
 
 
 def _mean_nearby(values: NDArray[np.float64], is_unknown: NDArray[np.bool_]) -> NDArray[np.float64]:
