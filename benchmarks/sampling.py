@@ -31,6 +31,7 @@ KINDS = ("tight", "coarse")
 STRENGTHS, TOLERANCES, HOLDS = (0.09, 0.18, 0.27), (0.012, 0.015, 0.018), (1e-3, 2e-3)
 ALLOWED = 1.2  # the largest ratio of a photo that may be chosen
 SMALLEST_MSE = 1e-8
+HEADS = ("mean", "geom.", "largest", "better")
 PORTRAITS = ((0, 0.0), (3, 0.0), (7, 0.0), (1, 0.015), (4, 0.015))
 
 
@@ -154,19 +155,24 @@ def cross_validation(console: Console, errors: dict[str, Any]) -> dict[str, Any]
     halves = [names[::2], names[1::2]]
     report: dict[str, Any] = {}
     table = Table("chosen on", "strength, tolerance, hold", "judged on", "mean", "geometric", "largest", "better")
+    console.print(f"half A: {' '.join(halves[0])}; half B: {' '.join(halves[1])}", soft_wrap=True)
     crossed: dict[str, dict[str, dict[Choice | None, float]]] = {kind: {} for kind in KINDS}
     every = Choice(0, 0, 0)  # stands for: chosen by the other half
-    for half, other in (halves, halves[::-1], (names, names)):
+    for chosen, judged, half, other in (
+        ("A", "B", *halves),
+        ("B", "A", *halves[::-1]),
+        ("all", "all", names, names),
+    ):
         choice = best(errors, half)
         for kind in KINDS:
             result = score(errors[kind], other, choice)
-            table.add_row(" ".join(half), _told(choice), f"{kind}: {' '.join(other)}", *_cells(result, len(other)))
+            table.add_row(chosen, _told(choice), f"{judged}, {kind}", *_cells(result, len(other)))
             if half is not names:
                 for name in other:
                     crossed[kind][name] = {None: errors[kind][name][None], every: errors[kind][name][choice]}
     for kind in KINDS:
         result = score(crossed[kind], names, every)
-        table.add_row("other half", "", f"{kind}: all", *_cells(result, len(names)), style="bold")
+        table.add_row("other half", "", f"all, {kind}", *_cells(result, len(names)), style="bold")
         report[kind] = {name: crossed[kind][name][every] / crossed[kind][name][None] for name in names}
         report[kind] |= {"all": result._asdict()}
     console.print(table)
@@ -178,7 +184,7 @@ def cross_validation(console: Console, errors: dict[str, Any]) -> dict[str, Any]
 
 def all_scores(console: Console, errors: dict[str, Any], names: list[str]) -> list[Any]:
     """Print and return the scores of all parameters on all photos."""
-    table = Table("strength, tolerance, hold", *(f"{kind} {field}" for kind in KINDS for field in Score._fields))
+    table = Table("strength, tolerance, hold", *(f"{kind[0]}. {head}" for kind in KINDS for head in HEADS))
     rows = []
     for choice in map(Choice._make, itertools.product(STRENGTHS, TOLERANCES, HOLDS)):
         scores = [score(errors[kind], names, choice) for kind in KINDS]

@@ -77,7 +77,7 @@ def test_finds_regions_that_are_cut_off():
 def test_rejects_colours_that_occur_in_neither_known_region():
     image, labels, _, discs = islands(colour=np.array([0.1, 0.9, 0.9]))
     plain, samples = cm.closed_form_matting(image, labels), shared_samples(image, labels)
-    found = evidence(image, labels, plain, samples, 0.018)
+    found = evidence(image, labels, plain, samples, 0.012)
     inside = discs[labels == 128]
     assert found.confidence[inside].max() < 1e-9
     assert found.doubt[inside].mean() > 5 * found.doubt[~inside].mean()
@@ -92,7 +92,7 @@ def test_without_strength_it_is_closed_form():
 def test_with_much_hold_it_is_closed_form_where_there_is_doubt():
     scene = cm.gallery.hair(40, 50)
     plain, samples = cm.closed_form_matting(scene.image, scene.trimap), shared_samples(scene.image, scene.trimap)
-    doubt = evidence(scene.image, scene.trimap, plain, samples, 0.018).doubt
+    doubt = evidence(scene.image, scene.trimap, plain, samples, 0.012).doubt
     alpha = sampling_matting(scene.image, scene.trimap, hold=1e9)
     off = np.abs(alpha - plain)[scene.trimap == 128]
     assert (doubt > 0.1).any()
@@ -102,7 +102,7 @@ def test_with_much_hold_it_is_closed_form_where_there_is_doubt():
 def test_with_much_strength_it_is_the_samples_where_they_are_sure():
     image, labels, _, _ = islands()
     plain, samples = cm.closed_form_matting(image, labels), shared_samples(image, labels)
-    confidence = evidence(image, labels, plain, samples, 0.018).confidence
+    confidence = evidence(image, labels, plain, samples, 0.012).confidence
     alpha = sampling_matting(image, labels, strength=1e9, hold=0)[labels == 128]
     assert np.abs(alpha - samples.alpha)[confidence > 0.01].max() < 1e-4
 
