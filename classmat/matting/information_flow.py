@@ -13,6 +13,7 @@ from ..images.validate import (
     BACKGROUND,
     FOREGROUND,
     UNKNOWN,
+    as_choice,
     as_count,
     as_image,
     as_number,
@@ -20,11 +21,13 @@ from ..images.validate import (
     require_same_size,
 )
 from ..laplacians.closed_form import closed_form_system, three_channels
-from ..laplacians.information_flow import Estimate, colour_mixture, intra_unknown, known_to_unknown
-from ..solvers import Callback, Solution, factorise
+from ..laplacians.information_flow import colour_mixture, intra_unknown, known_to_unknown
+from ..solvers import Callback, Solution
 from ..solvers.cg import PreconditionedCG
+from ..solvers.direct import Direct
 from ..solvers.factor import Factor, Stopping
 from ..solvers.multigrid import Multigrid
+from ..solvers.stencil import Stencil
 from ._known import warm_start
 from .closed_form import Matte
 from .trimming import trim_edges, trim_patches
@@ -32,6 +35,7 @@ from .trimming import trim_edges, trim_patches
 # An image counts as highly transparent where the colours of the known bands, so many pixels wide, explain the
 # histogram of the unknown region up to a squared error above this.
 BAND, BINS, UNEXPLAINED = 20, 10, 0.3
+SOFT = 0.1  # how strongly patches that look known pull
 
 
 @overload
@@ -45,7 +49,7 @@ def information_flow_matting(
     sigma_uu: float = ...,
     sigma_l: float = ...,
     eps: float = ...,
-    trim: bool = ...,
+    trim: str = ...,
     transparent: bool | None = ...,
     rtol: float | None = ...,
     x0: ArrayLike | None = ...,
@@ -63,7 +67,7 @@ def information_flow_matting(
     sigma_uu: float = ...,
     sigma_l: float = ...,
     eps: float = ...,
-    trim: bool = ...,
+    trim: str = ...,
     transparent: bool | None = ...,
     rtol: float | None = ...,
     x0: ArrayLike | None = ...,
@@ -80,7 +84,7 @@ def information_flow_matting(
     sigma_uu: float = 0.01,
     sigma_l: float = 1.0,
     eps: float = 1e-7,
-    trim: bool = True,
+    trim: str = "soft",
     transparent: bool | None = None,
     rtol: float | None = None,
     x0: ArrayLike | None = None,
@@ -97,7 +101,7 @@ def information_flow_matting(
         + sigma_l * alpha^T L alpha                                               local, L the closed form's
 
     A weight of 0 leaves a flow out. On photographs the trimming and the intra-unknown flow bring the most, the
-    colour mixture next to nothing; ``sigma_cm=0`` is about twice as fast.
+    colour mixture next to nothing; ``sigma_cm=0`` takes about half of the iterations.
 
     Parameters
     ----------
@@ -113,9 +117,11 @@ def information_flow_matting(
         The weight of the local flow, above 0.
     eps : float
         The regularisation of L, above 0, as in `closed_form_matting`.
-    trim : bool
-        Whether unknown pixels that look like known ones nearby, or like known patches of one kind only, first
-        become known.
+    trim : {"soft", "hard", "edges", "none"}
+        What is made of unknown pixels that look known. Those that look like a known one nearby become known, except
+        with "none". Those whose 3x3 patch looks like known ones of one kind only, however far, become known too with
+        "hard", the paper's way; with "soft" a pull of 0.1 draws them to that kind, which the other flows can
+        outvote; with "edges" they are not looked for.
     transparent : bool, optional
         Whether the foreground is highly transparent: then the known regions do not hold its colours, and the flow
         from known to unknown is left out (the paper's E_2). By default it is judged from histograms.
@@ -174,20 +180,19 @@ def information_flow_matting(
     )
     sigma_l = as_number(sigma_l, name="sigma_l", low=0, exclusive=True)
     eps = as_number(eps, name="eps", low=0, exclusive=True)
+    trim = as_choice(trim, ("soft", "hard", "edges", "none"), name="trim")
     Stopping.checked(rtol, 0.0, 1, callback)
     if is_transparent(pixels, labels) if transparent is None else transparent:
         sigma_ku = 0.0
-    if trim:
-        colours = three_channels(pixels)
-        labels = trim_patches(colours, trim_edges(colours, labels))
+    labels, looks = _trimmed(three_channels(pixels), labels, trim)
     is_unknown = labels == UNKNOWN
     start = warm_start(x0, is_unknown)
     alpha = (labels == FOREGROUND).astype(np.float64)
     if not is_unknown.any():
         solution = Solution(np.empty(0), True, 0, np.zeros(1), "none")
     else:
-        weights = sigma_cm / sigma_l, sigma_ku / sigma_l, sigma_uu / sigma_l
-        factor, b = _system(pixels, labels, counts, weights, eps)
+        weights = sigma_cm / sigma_l, sigma_ku / sigma_l, sigma_uu / sigma_l, SOFT / sigma_l
+        factor, b = _system(pixels, labels, looks, counts, weights, eps)
         solution = factor.solve(b, x0=start, rtol=rtol, callback=callback)
         alpha[is_unknown] = np.clip(solution.x, 0, 1)
     return (alpha, solution) if return_info else alpha
@@ -200,26 +205,38 @@ def _checked_counts(n_neighbors: Any) -> tuple[int, int, int]:
     return mixed, known, unknown
 
 
+def _trimmed(
+    image: NDArray[np.float64], labels: NDArray[np.uint8], trim: str
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return what is known, and what looks known."""
+    if trim == "none":
+        return labels, labels
+    labels = trim_edges(image, labels)
+    looks = labels if trim == "edges" else trim_patches(image, labels)
+    return (looks if trim == "hard" else labels), looks
+
+
 def _system(
     image: NDArray[np.float64],
     labels: NDArray[np.uint8],
+    looks: NDArray[np.uint8],
     counts: tuple[int, int, int],
-    weights: tuple[float, float, float],
+    weights: tuple[float, float, float, float],
     eps: float,
 ) -> tuple[Factor, NDArray[np.float64]]:
     """Return the system of all flows for the unknown pixels, ready to be solved, and its right-hand side."""
     is_unknown, is_foreground = labels == UNKNOWN, (labels == FOREGROUND).view(np.uint8)
-    n = int(is_unknown.sum())
-    told = (
-        known_to_unknown(image, labels, n_neighbors=counts[1])
-        if weights[1]
-        else Estimate(np.zeros(n), np.zeros(n))
-    )
-    pull = weights[1] * told.confidence
+    pull, target = np.zeros(int(is_unknown.sum())), np.zeros(int(is_unknown.sum()))
+    if weights[1]:
+        target, confidence = known_to_unknown(image, labels, n_neighbors=counts[1])
+        pull = weights[1] * confidence
+    look = looks[is_unknown]
+    pull[look != UNKNOWN] = weights[3]
+    target[look != UNKNOWN] = look[look != UNKNOWN] == FOREGROUND
     local, b, colours = closed_form_system(image, is_unknown, is_foreground, eps=eps, radius=1, diagonal=pull)
-    b = b + pull * told.alpha
-    nearby = factorise(local, image=colours)
-    flows = [local.matvec if isinstance(nearby, Multigrid) else local.__matmul__]
+    b = b + pull * target
+    nearby = Multigrid(local, colours) if isinstance(local, Stencil) else Direct(local)
+    flows = [local.matvec if isinstance(local, Stencil) else local.__matmul__]
     if weights[0]:
         rows = colour_mixture(image, labels, n_neighbors=counts[0])
         within = rows[:, is_unknown.ravel()]
@@ -231,15 +248,13 @@ def _system(
     return _preconditioned(flows, nearby), b
 
 
-def _preconditioned(flows: list[Callable[[Any], Any]], nearby: Factor) -> Factor:
+def _preconditioned(flows: list[Callable[[Any], Any]], nearby: Multigrid | Direct) -> Factor:
     """Return the sum of the flows, to be solved with the first of them as the preconditioner."""
     if len(flows) == 1:
         return nearby
     shape = (nearby.size, nearby.size)
     total = LinearOperator(shape, matvec=lambda x: sum(flow(x) for flow in flows), dtype=np.float64)
-    if isinstance(nearby, Multigrid):
-        return PreconditionedCG(total, nearby.precondition, "multigrid")
-    return PreconditionedCG(total, lambda r: nearby.solve(r).x, "direct")
+    return PreconditionedCG(total, nearby.precondition, nearby.method)
 
 
 def is_transparent(image: NDArray[Any], labels: NDArray[np.uint8]) -> bool:

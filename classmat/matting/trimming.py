@@ -48,9 +48,8 @@ def trim_patches(
     one is within `near` by the Bhattacharyya distance of the colours' normal distributions, and none of the other
     kind within `far`. Arguments and result as those of `expand_known`.
     """
-    means, covariances = np.empty(image.shape), np.empty((*labels.shape, 6))
-    kernels.describe_patches(image, FLOOR, means, covariances)
-    means, covariances = means.reshape(-1, 3), covariances.reshape(-1, 6)
+    means, covariances = np.empty((labels.size, 3)), np.empty((labels.size, 6))
+    kernels.describe_patches(image, FLOOR, means.reshape(*labels.shape, 3), covariances.reshape(*labels.shape, 6))
     unknown = np.flatnonzero(labels == UNKNOWN)
     distances = np.full((2, len(unknown)), np.inf)
     for label, least in zip((FOREGROUND, BACKGROUND), distances, strict=True):
