@@ -38,6 +38,7 @@ from .matting.methods import METHODS as METHODS
 from .matting.poisson import poisson_matting as poisson_matting
 from .matting.random_walk import random_walk_matting as random_walk_matting
 from .matting.refine import refine_matte as refine_matte
+from .matting.sampling import sampling_matting as sampling_matting
 from .matting.shared import shared_matting as shared_matting
 from .solvers import ConvergenceWarning as ConvergenceWarning
 from .solvers import Factor as Factor

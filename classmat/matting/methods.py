@@ -10,6 +10,7 @@ from .large_kernel import large_kernel_matting
 from .learning_based import learning_based_matting
 from .poisson import poisson_matting
 from .random_walk import random_walk_matting
+from .sampling import sampling_matting
 from .shared import shared_matting
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -20,6 +21,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "learning-based": learning_based_matting,
     "poisson": poisson_matting,
     "random-walk": random_walk_matting,
+    "sampling": sampling_matting,
     "shared": shared_matting,
 }
 """Name -> function(image, trimap, **options) -> alpha."""
