@@ -4,8 +4,8 @@
 
 Figures are ratios of mean squared errors over the unknown pixels, sampling matting / closed form. FOLDER holds photos
 as NAME_image.png, NAME_trimap.png (tight), NAME_trimap2.png (coarse) and NAME_alpha.png, such as the training set of
-alphamatting.com in low resolution, renamed. FRAMES, which are never chosen on, holds NAME_image.jpg and NAME_alpha.png;
-so are scenes of classmat.gallery, which is all that is measured without folders.
+alphamatting.com in low resolution, renamed. FRAMES holds NAME_image.jpg and NAME_alpha.png. On these, and on scenes
+of classmat.gallery, which are all that is measured without folders, the script chooses nothing.
 """
 
 import itertools

@@ -108,7 +108,7 @@ def sampling_matting(
     trimap : array_like, (h, w)
         Background (<= 10 % of the dtype's range), unknown, foreground (>= 90 %); some of both known kinds.
     strength : float
-        Weight of the sampled matte, at least 0; 0 leaves closed form's matte.
+        Weight of the sampled matte, at least 0; with 0 closed form's is left.
     tolerance : float
         How far colours may be off what explains them, above 0, as a root mean square over the channels.
     hold : float
