@@ -118,7 +118,7 @@ class LargeKernel(LinearOperator):
         towards_mean = np.stack([(inverse[:, ENTRIES[c]] * mean).sum(axis=1) for c in range(3)], axis=1)
         constant = (towards_mean * mean).sum(axis=1, keepdims=True)
         planes = np.concatenate([inverse, towards_mean, constant], axis=1)
-        sums = np.empty((len(colours), 10, colours.shape[2]))
+        sums = np.zeros((len(colours), 10, colours.shape[2]))  # written where wanted
         self._sum_pixels(planes, sums)
         spread = sums[:, 9] - 2 * (sums[:, 6:9] * colours).sum(axis=1)
         for k, (c, d) in enumerate(PAIRS):
