@@ -42,6 +42,20 @@ class Classmat:
         pullback(g)
         return q
 
+    def box_both(self, guide, src, g, radius):
+        from classmat.ops.box import box_mean_vjp
+
+        q, pullback = box_mean_vjp(src, radius=radius)
+        pullback(g)
+        return q
+
+    def feathering_both(self, guide, src, g, radius):
+        from classmat.ops.feathering import feathering_vjp
+
+        alpha, pullback = feathering_vjp(guide, src, g, src, guide, radius=radius)
+        pullback(g)
+        return alpha
+
     def triad(self, guide, src, g, radius):
         return triad(guide, src, g)
 
@@ -89,8 +103,23 @@ class Torch:
         a = cov / (var + EPS)
         b = mean_p - a * mean_I
         q = self._box(a, radius) / count * I + self._box(b, radius) / count
-        q.backward(torch.from_numpy(g[None, None]))
-        return q.detach().numpy()[0, 0]
+        return self._differentiated(q, g)
+
+    def box_both(self, guide, src, g, radius):
+        p = self.torch.from_numpy(src[None, None]).requires_grad_()
+        return self._differentiated(self._box(p, radius) / self._box(self.torch.ones_like(p), radius), g)
+
+    def feathering_both(self, guide, src, g, radius):
+        a, b, c, F, B = (
+            self.torch.from_numpy(x[None, None]).requires_grad_() for x in (guide, src, g, src, guide)
+        )
+        count = self._box(self.torch.ones_like(a), radius)
+        mean_a, mean_b, mean_c = (self._box(x, radius) / count for x in (a, b, c))
+        return self._differentiated(mean_a * F + mean_b * B + mean_c, g)
+
+    def _differentiated(self, value, g):
+        value.backward(self.torch.from_numpy(g[None, None]))
+        return value.detach().numpy()[0, 0]
 
     def _box(self, x, r):
         for dim in (2, 3):

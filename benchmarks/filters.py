@@ -160,12 +160,38 @@ def show_scaling(rows: list[dict]) -> None:
     Console(width=120).print(table)
 
 
+GOALS = {  # how many times as fast as each peer
+    "cv2.ximgproc grey": 4.0,
+    "cv2.ximgproc colour": 2.0,
+    "PyTorch forward + backward": 10.0,
+}
+
+
+def show_goals(rows: list[dict], other: dict[str, dict[str, float]]) -> None:
+    """The smallest ratio to each peer over all sizes, radii and threads, and where it is."""
+    table = Table(title="Least ratio to each peer")
+    for heading in ("peer", "least", "goal", "Mpx", "threads", "radius", "memory ratio"):
+        table.add_column(heading, justify="left" if heading == "peer" else "right")
+    for peer, goal in GOALS.items():
+        found = [row for row in rows if row["task"] == peer]
+        if not found:
+            continue
+        least = min(found, key=lambda row: row["ratio"])
+        own = max(other[PEERS[peer]]["added_bytes_per_pixel"], 4.0)  # the result at least
+        memory = other[peer]["added_bytes_per_pixel"] / own
+        place = (f"{least['megapixels']:g}", str(least["threads"]), str(least["radius"]))
+        table.add_row(peer, f"{least['ratio']:.2f}", f"{goal:g}", *place, f"{memory:.0f}")
+    Console(width=120).print(table)
+
+
 def main(
     repeat: Annotated[int, typer.Option(min=1, help="Turns of each program after the first.")] = 7,
     large: Annotated[bool, typer.Option(help="Also 12 megapixels.")] = False,
     opencv: Annotated[str | None, typer.Option(help="Interpreter that has cv2.ximgproc.")] = None,
     torch: Annotated[str | None, typer.Option(help="Interpreter that has PyTorch.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = Path(
+        "benchmarks/results/filters.json"
+    ),
 ) -> None:
     """Compare the guided filter with OpenCV's and PyTorch's, in turns."""
     pythons = {"classmat": sys.executable} | {
@@ -181,7 +207,9 @@ def main(
     other = errors_and_memory(pythons)
     show(rows, other)
     show_scaling(rows)
+    show_goals(rows, other)
     if json_file:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps({"times": rows, "errors_and_memory": other}, indent=1))
 
 

@@ -63,3 +63,29 @@ def estimate(image, alpha, reg=1e-5, slope=1.0, n_small=10, n_big=2, small=32):
             for colour in (0, 1):
                 sweep(F, B, *level, colour, reg, slope / 2**depth)
     return F[:h, :w], B[:h, :w]
+
+
+def closed_form(image, alpha, reg=1e-5, slope=1.0):
+    """The minimiser for one channel by a dense matrix: F is held where alpha is 1, B where it is 0."""
+    h, w = alpha.shape
+    n = h * w
+    a = alpha.ravel()
+    number = np.arange(n).reshape(h, w)
+    pairs = [*zip(number[:, :-1].ravel(), number[:, 1:].ravel(), strict=True)]
+    pairs += zip(number[:-1].ravel(), number[1:].ravel(), strict=True)
+    A = np.zeros((2 * n, 2 * n))
+    i = np.arange(n)
+    A[i, i], A[i, n + i], A[n + i, i], A[n + i, n + i] = a * a, a * (1 - a), a * (1 - a), (1 - a) ** 2
+    for j, k in pairs:
+        weight = reg + slope * abs(a[j] - a[k])
+        for shift in (0, n):
+            A[shift + j, shift + j] += weight
+            A[shift + k, shift + k] += weight
+            A[shift + j, shift + k] -= weight
+            A[shift + k, shift + j] -= weight
+    right = np.concatenate([a, 1 - a]) * np.tile(image.ravel(), 2)
+    is_held = np.concatenate([a == 1, a == 0])
+    x = np.where(is_held, np.tile(image.ravel(), 2), 0)
+    free = ~is_held
+    x[free] = np.linalg.solve(A[np.ix_(free, free)], right[free] - A[np.ix_(free, is_held)] @ x[is_held])
+    return x[:n].reshape(h, w), x[n:].reshape(h, w)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..ops.table import Op
+from ..ops.table import REQUIRED, Op
 from ._torch_doc import doc_of, signature_of
 from ._torch_layout import axes_of_value, from_op, require_one_batch, to_op, to_op_axis
 
@@ -24,10 +24,15 @@ def function_of(op: Op, *, module: str) -> Callable[..., Tensor]:
     """Return an op as a function of tensors, named and documented as if it stood in a module."""
     signature = signature_of(op)
     defaults = {"axis": signature.parameters["axis"].default} if "axis" in op.static else {}
+    count, names = len(op.differentiable), op.static.keys()
+    required = {name for name, default in op.static.items() if default is REQUIRED}
 
     def function(*args: Any, **options: Any) -> Tensor:
-        bound = signature.bind(*args, **options)
-        given, static = bound.args, {**defaults, **bound.kwargs}
+        given = args
+        if len(args) != count or not required <= options.keys() <= names:  # by name, or wrong: rare, and slower
+            bound = signature.bind(*args, **options)
+            given, options = bound.args, bound.kwargs
+        static = defaults | options
         if torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in given):
             return _Recorded.apply(op, static, *given)
         return _Call(op, given, static).run()[0]
@@ -67,8 +72,12 @@ class _Call:
             name: _as_argument(x, name, dtype)
             for (name, _), x in zip(op.differentiable.items(), given, strict=False)
         }
-        options = {name: _as_option(x, name) for name, x in static.items() if name in op.static_arrays}
-        kinds = {name: op.kinds[name] for name in (*arrays, *options)}
+        options = {
+            name: _as_option(x, name)
+            for name, x in static.items()
+            if isinstance(x, Tensor) or (name in op.static_arrays and x is not None)
+        }
+        kinds = {name: op.kinds.get(name, "") for name in (*arrays, *options)}
         self.axes = {name: (kinds[name], array.ndim) for name, array in arrays.items()}
         self.arrays = [to_op(array, kinds[name], name) for name, array in arrays.items()]
         self.static = static | {name: to_op(array, kinds[name], name) for name, array in options.items()}
@@ -92,7 +101,7 @@ class _Call:
     ) -> list[Tensor | None]:
         """Return the gradients that are needed."""
         kind = self.op.value
-        y_bar = to_op(bar.numpy(), kind, "the cotangent")
+        y_bar = to_op(bar.detach().numpy(), kind, "the cotangent")
         taken, grads = [y_bar, *self.arrays], []
         for x_bar, (kind, axes), is_needed in zip(pullback(y_bar), self.axes.values(), needed, strict=True):
             grads.append(_as_tensor(from_op(x_bar, kind, axes), taken) if is_needed else None)

@@ -28,6 +28,8 @@ SHAPES: Mapping[str, str] = {
 
 FLAT = {"plane", "positive", "coarse"}  # have no channels
 SPATIAL = {*FLAT, "image", "channels"}  # (.., C, H, W)
+LAST = {3: (1, 2, 0), 4: (0, 2, 3, 1)}  # axes with the channels moved to the end, and back
+FIRST = {3: (2, 0, 1), 4: (0, 3, 1, 2)}
 
 
 def to_op(array: Array, kind: str, name: str) -> Array:
@@ -46,7 +48,7 @@ def to_op(array: Array, kind: str, name: str) -> Array:
         return array
     if array.shape[-3] == 1 and kind != "channels":
         return array[..., 0, :, :]
-    return np.moveaxis(array, -3, -1)
+    return array.transpose(LAST[array.ndim])
 
 
 def from_op(array: Array, kind: str, axes: int) -> Array:
@@ -60,8 +62,8 @@ def from_op(array: Array, kind: str, axes: int) -> Array:
     if kind not in SPATIAL or axes == 2:
         return array
     if array.ndim < axes:
-        return np.expand_dims(array, -3)
-    return array if kind in FLAT else np.moveaxis(array, -1, -3)
+        return array[..., np.newaxis, :, :]
+    return array if kind in FLAT else array.transpose(FIRST[axes])
 
 
 def axes_of_value(kind: str, arguments: Mapping[str, tuple[str, int]]) -> int:
@@ -95,7 +97,6 @@ def to_op_axis(axis: int, axes: int) -> int:
     >>> [to_op_axis(axis, 4) for axis in (0, 1, 2, -1, -3)]
     [0, 3, 1, 2, 3]
     """
-    if axes < 3 or axis not in range(-axes, axes):
+    if axes not in LAST or axis not in range(-axes, axes):
         return axis
-    order = [*range(axes - 3), axes - 2, axes - 1, axes - 3]
-    return order.index(axis % axes)
+    return LAST[axes].index(axis % axes)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ._files import Item, Source, make_plan
+from ._methods import method_names
 from ._numbers import whole_number
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def run(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="ALPHA", help="The matte to write, or a folder.")
     ],
-    method: Annotated[str, typer.Option(help="How alpha is found: closed-form.")] = "closed-form",
+    method: Annotated[str, typer.Option(help=f"How alpha is found: {', '.join(method_names())}.")] = "closed-form",
     cutout: Annotated[
         Path | None,
         typer.Option(metavar="PNG", help="Also write the foreground, cut out on transparency; or a folder."),
@@ -107,6 +108,11 @@ def _check_choices(method: str, bits: int, output: Path) -> None:
     from ..images.validate import as_choice
 
     as_choice(method, tuple(cm.METHODS), name="--method")
+    check_bits(bits, output)
+
+
+def check_bits(bits: int, output: Path) -> None:
+    """Raise ValueError unless a matte of so many bits can be written in the format of the output."""
     if bits not in (8, 16):
         raise ValueError(f"--bits is {bits}; accepted are 8 and 16.")
     if bits == 16 and output.suffix.lower() in (".jpg", ".jpeg", ".webp"):

@@ -44,7 +44,7 @@ def run(
             parser=number,
             metavar="N",
             help="Pixels outside the mask's edge that become unknown.",
-            show_default="2 % of the longest side",
+            show_default="1 % of the longest side",
         ),
     ] = None,
     skip_existing: Annotated[

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..images.floats import as_floats, require_finite
 from ..images.validate import as_count, as_number, require_same_size
 from ..kernels import guided as kernels
+from ..kernels import interpolate
 from .planes import (
     Planes,
     block_count,
@@ -121,7 +122,7 @@ def fast_guided_filter(guide: ArrayLike, src: ArrayLike, radius: int, eps: float
     require_finite((task.I, "guide"), (task.p, "src"))
     means, q = mean_coefficients(small), np.empty_like(task.p)
     lines = np.empty((worker_count(q, h), means.shape[0], means.shape[3]))
-    kernels.apply_means(means, task.I, q, _between(h, rows), _between(w, columns), lines)
+    interpolate.apply_means(means, task.I, q, _between(h, rows), _between(w, columns), lines)
     return from_planes(q, task.shape)
 
 
@@ -174,7 +175,7 @@ def filter_planes(task: Task) -> Planes:
 def mean_coefficients(task: Task) -> Planes:
     """Return mean(a) and mean(b) of each source: (2, n, h, w), or (4, n, h, w) with colours."""
     means = np.empty((4 if task.is_rgb else 2, *task.p.shape), task.p.dtype)
-    _run(task, q=means[0, :, :0], means=means)
+    _run(task, q=means, is_means=1)
     return means
 
 
@@ -189,7 +190,7 @@ def pull_back_planes(task: Task, g: Planes) -> tuple[Planes, Planes, float]:
     return I_bar, p_bar, float(eps_rows.sum())
 
 
-def _run(task: Task, *, g: Planes | None = None, **results: Planes) -> None:
+def _run(task: Task, *, g: Planes | None = None, **results: Any) -> None:
     """Run the kernel on `results`, or tell why it cannot."""
     _, h, w = task.p.shape
     kind, radius = (task.is_rgb, g is not None), task.radius
@@ -201,11 +202,12 @@ def _run(task: Task, *, g: Planes | None = None, **results: Planes) -> None:
         task.p,
         g,
         1 if task.is_rgb else None,
+        None if g is None else 1,
         task.eps,
-        *(results.get(name) for name in ("q", "means", "I_bar", "eps_rows")),
+        *(results.get(name) for name in ("q", "I_bar", "is_means", "eps_rows")),
         radius,
-        (inverse_counts(w, radius), inverse_counts(h, radius)),
-        kernels.workspace(w, h, radius, workers, kind, task.p.dtype),
+        (kernels.by_planes(inverse_counts(w, radius)), inverse_counts(h, radius)),
+        kernels.workspace(h, w, radius, workers, kind, task.p.dtype),
         blocks,
         is_finite,
     )

@@ -78,6 +78,27 @@ def encode(y: NDArray[Any]) -> NDArray[Any]:
     return np.multiply(y, 12.92, out=values, where=y <= 0.0031308)
 
 
+def hue_on_a_circle(image: NDArray[Any]) -> NDArray[Any]:
+    """Return ``(cos H, sin H, S, V)`` of a float image (h, w, 3) in [0, 1]: hues have no seam where red meets red.
+
+    H, S, V are hue, saturation and value of the HSV hexcone (Smith 1978). Grey pixels have hue 0.
+
+    Examples
+    --------
+    >>> hue_on_a_circle(np.array([[[0.0, 0.5, 0.5], [0.2, 0.2, 0.2]]])).round(2) + 0.0
+    array([[[-1. ,  0. ,  1. ,  0.5],
+            [ 1. ,  0. ,  0. ,  0.2]]])
+    """
+    r, g, b = np.moveaxis(image, -1, 0)
+    V = image.max(axis=-1)
+    chroma = V - image.min(axis=-1)
+    safe = np.where(chroma > 0, chroma, 1)
+    sixth = np.select([r == V, g == V], [(g - b) / safe, (b - r) / safe + 2], (r - g) / safe + 4)
+    angle = np.where(chroma > 0, np.pi / 3 * sixth, 0)
+    S = np.divide(chroma, V, out=np.zeros_like(V), where=V > 0)
+    return np.stack([np.cos(angle), np.sin(angle), S, V], axis=-1)
+
+
 def _as_values(values: Any) -> NDArray[Any]:
     array = np.asarray(values)
     dtype = np.float32 if array.dtype == np.float32 else np.float64

@@ -24,8 +24,8 @@ from .validate import (
     require_same_size,
 )
 
-# Fractions of the longest side. A mask is usually sharp on the inside and misses hair on the outside.
-_RADIUS, _ERODE, _DILATE = 0.01, 0.01, 0.02
+# Fractions of the longest side, measured: docs/decisions/2026-11-21-refinement.md.
+_RADIUS, _ERODE, _DILATE = 0.01, 0.01, 0.01
 _CHANGED = 0.02  # five of 255 levels: more than saving a picture again alters, less than any stroke
 
 
@@ -82,8 +82,8 @@ def trimap_from_mask(mask: Any, *, erode: float | None = None, dilate: float | N
     Too wide costs time and some accuracy, too narrow cuts hair off for good.
 
     Both are in pixels of this image, so they scale with it: the picture at twice the size needs twice the
-    width. The defaults do that by themselves: `erode` is 1 % and `dilate` 2 % of the longest side, at least
-    one pixel: 8 and 16 pixels on a portrait of 600 x 800. For flying hair take a `dilate` of 5 % or more; for
+    width. The defaults do that by themselves: both are 1 % of the longest side, at least one pixel: 8 pixels
+    on a portrait of 600 x 800. For flying hair take a `dilate` of 5 % or more; for
     a mask that was computed at low resolution and enlarged, take at least one of its pixels for both.
 
     Parameters

@@ -166,6 +166,29 @@ def as_plane(values: Any, *, name: str, low: float = -math.inf, high: float = ma
     return array
 
 
+def as_labels(labels: Any, *, name: str = "labels") -> NDArray[np.intp]:
+    """Return a map of labels as integers (h, w): whole numbers of at least 0.
+
+    Raises
+    ------
+    TypeError
+        If it is not numeric.
+    ValueError
+        If it is not (h, w), is empty, or has values that are negative or not whole.
+
+    Examples
+    --------
+    >>> as_labels([[0, 2.5]])
+    Traceback (most recent call last):
+    ...
+    ValueError: labels has values that are not whole; accepted are 0, 1, 2, ...
+    """
+    values = as_plane(labels, name=name, low=0)
+    if (values != np.floor(values)).any():
+        raise ValueError(f"{name} has values that are not whole; accepted are 0, 1, 2, ...")
+    return values.astype(np.intp)
+
+
 def as_points(points: Any, *, name: str) -> NDArray[np.float64]:
     """Return polygons as a contiguous float64 array of points, (n, 2) or (k, n, 2), n at least 3.
 
@@ -242,6 +265,32 @@ def require_same_size(first: NDArray[Any], second: NDArray[Any], *, names: tuple
         raise ValueError(
             f"{names[0]} is {a} but {names[1]} is {b} (rows x columns); both must have the same size."
         )
+
+
+def as_output(array: Any, shape: tuple[int, ...], *, name: str = "out") -> NDArray[np.float32]:
+    """Return an array that a result can be written to as it is: float32, contiguous, of the shape of the result.
+
+    Raises
+    ------
+    TypeError
+        If it is no array, or of another dtype.
+    ValueError
+        If its shape is another one, or it is not contiguous or read-only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> as_output(np.empty((2, 3), np.float32), (2, 3)).shape
+    (2, 3)
+    """
+    if not isinstance(array, np.ndarray) or array.dtype != np.float32:
+        found = f"of dtype {array.dtype}" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"
+        raise TypeError(f"{name} is {found}; accepted is a NumPy array of dtype float32.")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; accepted is {shape}.")
+    if not (array.flags.c_contiguous and array.flags.writeable and array.flags.aligned):
+        raise ValueError(f"{name} is read-only or not contiguous; accepted is an array that np.empty returns.")
+    return array
 
 
 def as_number(
@@ -383,8 +432,9 @@ def _to_unit_range(array: NDArray[Any], name: str, dtype: DTypeLike) -> NDArray[
         return np.divide(array, np.iinfo(kind).max, dtype=dtype, order="C")
     if kind.kind != "f":
         raise TypeError(f"{name} has dtype {kind}; accepted are {_ACCEPTED_DTYPES}.")
-    _require_finite(array, name)
     low, high = float(array.min()), float(array.max())
+    if not math.isfinite(low + high):  # NaN spreads to both
+        _require_finite(array, name)
     if low < -SLACK or high > 1 + SLACK:
         raise ValueError(
             f"{name} is float with values in [{low:g}, {high:g}]; accepted is [0, 1] "

@@ -1,11 +1,13 @@
-"""Multi-level foreground estimation: averages over 2x2 blocks, red-black relaxation, projection.
+"""Multi-level foreground estimation: red-black relaxation of one level.
 
-Everything is stored as *split rows*, the even columns first: (h, channels, 2, (w + 1) // 2), or without
-`channels`. The pixels of one colour of the checkerboard, and their neighbours, then lie next to each other,
-and all inner loops vectorise. If w is odd, the last column is repeated.
+Everything is stored as split rows (see `foreground_levels`): the pixels of one colour of the checkerboard, and
+their neighbours, then lie next to each other, and all inner loops vectorise.
 
 The temporary rows of a piece are parts of one array at offsets known when compiling: LLVM then needs no
 aliasing checks between them, of which it allows too few to vectorise.
+
+Most pixels of a matte are among others of the same alpha, 0 or 1. There one colour is the image's but for a part of
+4 reg, and is held at it; the other one is the mean of its neighbours.
 """
 
 import numpy as np
@@ -13,17 +15,21 @@ import numpy as np
 from ._jit import jit, pjit, prange
 
 PIECE = 256  # pixels of one colour that are worked on at a time: their temporary rows stay in the first cache
+CHUNK = 32  # pixels of one colour that are looked at together for whether alpha is 0, or 1, all around them
 STRIP = 32  # rows that one thread works on at a time
+AT_ONCE = 2  # sweeps that follow each other row by row; a strip has more rows than seams take of it
 SERIAL = 64 * 64  # levels of at most so many pixels are not worth waking threads for
 
 ROOM = PIECE + 8
 LEFT, RIGHT, UP, DOWN, ALPHA, SPREAD = 0, ROOM, 2 * ROOM, 3 * ROOM, 4 * ROOM, 5 * ROOM
 FOR_F, FOR_B, COV_F, COV_B = 6 * ROOM, 7 * ROOM, 8 * ROOM, 9 * ROOM
-MEAN_F, MEAN_B, COV, SIDES = 10 * ROOM, 11 * ROOM, 12 * ROOM, 13 * ROOM
-TEMPORARY = 14 * ROOM
+COV, NEW_F, NEW_B = 10 * ROOM, 11 * ROOM, 12 * ROOM
+TEMPORARY = 13 * ROOM
 
+LIGHT = np.float32(1e-4)  # a regularization that hardly draws a known colour from the image
 ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
-QUARTER, HALF, TINY = np.float32(0.25), np.float32(0.5), np.float32(1e-30)
+QUARTER, THIRD = np.float32(0.25), np.float32(1 / 3)
+MIXED, ALL_ZERO, ALL_ONE, ENDED = 0, 1, 2, 3
 
 
 @jit
@@ -33,19 +39,15 @@ def _clip(value, low, high):
 
 
 @jit
-def _set_sides(t, line, side, k0, k1):
-    """Copy a line so that the k-th pixel's left neighbour is the k-th entry and its right one is the next.
+def _sides(row, side, k0, k1):
+    """Return views of the left and the right neighbours of the pixels `k0` to `k1` of one side of a split row.
 
-    `side` is 0 for pixels in even columns, 1 for odd ones; `line` has the columns between. Beyond the border
-    the last entry repeats; its weight is zero.
+    Beyond the border they show a pixel of the other end, whose weight is zero.
     """
-    low, high = max(k0 - 1 + side, 0), min(k1 + side, line.size)
-    shift = low - (k0 - 1 + side)
-    piece, target = line[low:high], t[SIDES + shift :]
-    for k in range(piece.size):
-        target[k] = piece[k]
-    t[SIDES] = line[low]
-    t[SIDES + k1 - k0] = line[high - 1]
+    _, half_w = row.shape
+    line = row.reshape(2 * half_w)
+    first = half_w - 1 if side == 0 else 0
+    return line[first + k0 : first + k1], line[first + k0 + 1 : first + k1 + 1]
 
 
 @jit
@@ -58,28 +60,39 @@ def _set_weights(t, alpha, var, y, side, k0, k1, reg, slope):
         alpha[max(y - 1, 0), side, k0:k1],
         alpha[min(y + 1, h - 1), side, k0:k1],
     )
+    left, right = _sides(alpha[y], side, k0, k1)
     has_above, has_below = np.float32(y > 0), np.float32(y < h - 1)
-    _set_sides(t, alpha[y, 1 - side], side, k0, k1)
     for k in range(n):
         a = here[k]
         t[ALPHA + k] = a
-        t[SPREAD + k] = ZERO
-        t[LEFT + k] = reg + slope * abs(a - t[SIDES + k])
-        t[RIGHT + k] = reg + slope * abs(a - t[SIDES + k + 1])
+        t[LEFT + k] = reg + slope * abs(a - left[k])
+        t[RIGHT + k] = reg + slope * abs(a - right[k])
         t[UP + k] = has_above * (reg + slope * abs(a - above[k]))
         t[DOWN + k] = has_below * (reg + slope * abs(a - below[k]))
     if side == 0 and k0 == 0:
         t[LEFT] = ZERO
     if side == 1 and k1 == half_w:
         t[RIGHT + n - 1] = ZERO
-    if var.size > 0:
-        spread = var[y, side, k0:k1]
+    if var.size == 0:
         for k in range(n):
-            t[SPREAD + k] = spread[k]
+            a = t[ALPHA + k]
+            b = ONE - a
+            s = (t[LEFT + k] + t[RIGHT + k]) + (t[UP + k] + t[DOWN + k])
+            scale, share = ONE / (a * a + b * b + s), ONE / s
+            t[LEFT + k] *= share
+            t[RIGHT + k] *= share
+            t[UP + k] *= share
+            t[DOWN + k] *= share
+            t[FOR_F + k] = a * scale
+            t[FOR_B + k] = b * scale
+        return
+    spread = var[y, side, k0:k1]
+    for k in range(n):
+        t[SPREAD + k] = spread[k]
     for k in range(n):
         a, v = t[ALPHA + k], t[SPREAD + k]
         b = ONE - a
-        s = t[LEFT + k] + t[RIGHT + k] + t[UP + k] + t[DOWN + k]
+        s = (t[LEFT + k] + t[RIGHT + k]) + (t[UP + k] + t[DOWN + k])
         scale = ONE / (v + s * (a * a + b * b + TWO * v) + s * s)
         share = ONE / s
         t[LEFT + k] *= share
@@ -93,71 +106,192 @@ def _set_weights(t, alpha, var, y, side, k0, k1, reg, slope):
 
 
 @jit
-def _set_mean(t, out, field, y, c, side, k0, k1):
-    """Set the weighted means of the four neighbours in one channel."""
-    h = field.shape[0]
-    _set_sides(t, field[y, c, 1 - side], side, k0, k1)
-    above, below = field[max(y - 1, 0), c, side, k0:k1], field[min(y + 1, h - 1), c, side, k0:k1]
+def _relax_pixels(t, foreground, background, image, y, c, side, k0, k1):
+    """Solve the 2x2 systems of pixels, their neighbours held fixed; the result is left in `t`."""
+    last = foreground.shape[0] - 1
+    f_left, f_right = _sides(foreground[y, c], side, k0, k1)
+    b_left, b_right = _sides(background[y, c], side, k0, k1)
+    f_above, f_below = foreground[max(y - 1, 0), c, side, k0:k1], foreground[min(y + 1, last), c, side, k0:k1]
+    b_above, b_below = background[max(y - 1, 0), c, side, k0:k1], background[min(y + 1, last), c, side, k0:k1]
+    colour = image[y, c, side, k0:k1]
     for k in range(k1 - k0):
-        sides = t[LEFT + k] * t[SIDES + k] + t[RIGHT + k] * t[SIDES + k + 1]
-        t[out + k] = sides + (t[UP + k] * above[k] + t[DOWN + k] * below[k])
+        a, value = t[ALPHA + k], colour[k]
+        west, east, north, south = t[LEFT + k], t[RIGHT + k], t[UP + k], t[DOWN + k]
+        f = (west * f_left[k] + east * f_right[k]) + (north * f_above[k] + south * f_below[k])
+        b = (west * b_left[k] + east * b_right[k]) + (north * b_above[k] + south * b_below[k])
+        r = value - a * f - (ONE - a) * b
+        t[NEW_F + k] = _clip(f + t[FOR_F + k] * r, ZERO, ONE)
+        t[NEW_B + k] = _clip(b + t[FOR_B + k] * r, ZERO, ONE)
+
+
+@jit
+def _relax_blocks(t, foreground, background, image, cov, y, c, side, k0, k1):
+    """Do the same where pixels stand for blocks, over which alpha varies."""
+    last = foreground.shape[0] - 1
+    products, colour = cov[y, c, side, k0:k1], image[y, c, side, k0:k1]
+    f_left, f_right = _sides(foreground[y, c], side, k0, k1)
+    b_left, b_right = _sides(background[y, c], side, k0, k1)
+    f_above, f_below = foreground[max(y - 1, 0), c, side, k0:k1], foreground[min(y + 1, last), c, side, k0:k1]
+    b_above, b_below = background[max(y - 1, 0), c, side, k0:k1], background[min(y + 1, last), c, side, k0:k1]
+    for k in range(k1 - k0):
+        t[COV + k] = products[k]
+    for k in range(k1 - k0):
+        a, value = t[ALPHA + k], colour[k]
+        west, east, north, south = t[LEFT + k], t[RIGHT + k], t[UP + k], t[DOWN + k]
+        f = (west * f_left[k] + east * f_right[k]) + (north * f_above[k] + south * f_below[k])
+        b = (west * b_left[k] + east * b_right[k]) + (north * b_above[k] + south * b_below[k])
+        r = value - a * f - (ONE - a) * b
+        q = t[COV + k] - t[SPREAD + k] * (f - b)
+        t[NEW_F + k] = _clip(f + t[FOR_F + k] * r + t[COV_F + k] * q, ZERO, ONE)
+        t[NEW_B + k] = _clip(b + t[FOR_B + k] * r - t[COV_B + k] * q, ZERO, ONE)
 
 
 @jit
 def _relax_piece(t, foreground, background, image, cov, y, side, k0, k1):
-    """Solve the 2x2 systems of the pixels of one colour, their neighbours held fixed."""
-    n = k1 - k0
-    for k in range(n):
-        t[COV + k] = ZERO
     for c in range(foreground.shape[1]):
-        _set_mean(t, MEAN_F, foreground, y, c, side, k0, k1)
-        _set_mean(t, MEAN_B, background, y, c, side, k0, k1)
         if cov.size > 0:
-            products = cov[y, c, side, k0:k1]
-            for k in range(n):
-                t[COV + k] = products[k]
-        F, B, colour = foreground[y, c, side, k0:k1], background[y, c, side, k0:k1], image[y, c, side, k0:k1]
-        for k in range(n):
-            a, f, b = t[ALPHA + k], t[MEAN_F + k], t[MEAN_B + k]
-            r = colour[k] - a * f - (ONE - a) * b
-            q = t[COV + k] - t[SPREAD + k] * (f - b)
-            F[k] = _clip(f + t[FOR_F + k] * r + t[COV_F + k] * q, ZERO, ONE)
-            B[k] = _clip(b + t[FOR_B + k] * r - t[COV_B + k] * q, ZERO, ONE)
+            _relax_blocks(t, foreground, background, image, cov, y, c, side, k0, k1)
+        else:
+            _relax_pixels(t, foreground, background, image, y, c, side, k0, k1)
+        F, B = foreground[y, c, side, k0:k1], background[y, c, side, k0:k1]
+        for k in range(k1 - k0):
+            F[k] = t[NEW_F + k]
+            B[k] = t[NEW_B + k]
 
 
 @jit
-def _relax_row(t, foreground, background, image, cov, alpha, var, y, colour, reg, slope):
+def _differ(line, value):
+    """Count the entries that are not `value`."""
+    count = np.uint32(0)
+    for k in range(line.size):
+        count += np.uint32(line[k] != value)
+    return count
+
+
+@jit
+def _kind(alpha, y, side, k0, k1, reg):
+    """Return whether alpha is 0, or 1, at pixels of one colour and at all their neighbours."""
+    h, _, half_w = alpha.shape
+    value = alpha[y, side, k0]
+    if (value != ZERO and value != ONE) or y == 0 or y == h - 1 or reg > LIGHT:
+        return MIXED
+    low, high = max(k0 - 1 + side, 0), min(k1 + side, half_w)
+    count = _differ(alpha[y, side, k0:k1], value) + _differ(alpha[y, 1 - side, low:high], value)
+    if count > 0 or _differ(alpha[y - 1, side, k0:k1], value) + _differ(alpha[y + 1, side, k0:k1], value) > 0:
+        return MIXED
+    return ALL_ONE if value == ONE else ALL_ZERO
+
+
+@jit
+def _relax_even(free, held, image, y, side, k0, k1, is_first):
+    """Give pixels of which one colour is the image's the mean of their neighbours as the other colour."""
+    channels, half_w = free.shape[1], free.shape[3]
+    begin = k0 + 1 if side == 0 and k0 == 0 else k0
+    end = k1 - 1 if side == 1 and k1 == half_w else k1
+    for c in range(channels):
+        line, above, below, out = (
+            free[y, c, 1 - side],
+            free[y - 1, c, side],
+            free[y + 1, c, side],
+            free[y, c, side],
+        )
+        if begin > k0:
+            out[k0] = THIRD * (line[k0] + (above[k0] + below[k0]))
+        if end < k1:
+            out[end] = THIRD * (line[end] + (above[end] + below[end]))
+        left, right = line[begin - 1 + side : end - 1 + side], line[begin + side : end + side]
+        above, below, out = above[begin:end], below[begin:end], out[begin:end]
+        for k in range(out.size):
+            out[k] = QUARTER * ((left[k] + right[k]) + (above[k] + below[k]))
+        if is_first:
+            source, target = image[y, c, side, k0:k1], held[y, c, side, k0:k1]
+            for k in range(k1 - k0):
+                target[k] = source[k]
+
+
+@jit
+def _relax_row(t, foreground, background, image, cov, alpha, var, y, colour, reg, slope, is_first):
     side, half_w = (y + colour) & 1, alpha.shape[2]
-    for k0 in range(0, half_w, PIECE):
-        k1 = min(k0 + PIECE, half_w)
-        _set_weights(t, alpha, var, y, side, k0, k1, reg, slope)
-        _relax_piece(t, foreground, background, image, cov, y, side, k0, k1)
+    start, kind = 0, _kind(alpha, y, side, 0, min(CHUNK, half_w), reg)
+    for k in range(CHUNK, half_w + CHUNK, CHUNK):
+        following = _kind(alpha, y, side, k, min(k + CHUNK, half_w), reg) if k < half_w else ENDED
+        if following == kind and k - start < PIECE:
+            continue
+        end = min(k, half_w)
+        if kind == MIXED:
+            _set_weights(t, alpha, var, y, side, start, end, reg, slope)
+            _relax_piece(t, foreground, background, image, cov, y, side, start, end)
+        elif kind == ALL_ONE:
+            _relax_even(background, foreground, image, y, side, start, end, is_first)
+        else:
+            _relax_even(foreground, background, image, y, side, start, end, is_first)
+        start, kind = k, following
 
 
 @jit
-def _relax_strip(foreground, background, image, cov, alpha, var, strip, reg, slope):
-    """Red pixels of a strip, and black ones as soon as all red ones around are done: rows stay cached."""
-    t = np.empty(TEMPORARY, np.float32)
-    begin, end = strip * STRIP, min((strip + 1) * STRIP, alpha.shape[0])
-    for y in range(begin, end):
-        _relax_row(t, foreground, background, image, cov, alpha, var, y, 0, reg, slope)
-        if y >= begin + 2:
-            _relax_row(t, foreground, background, image, cov, alpha, var, y - 1, 1, reg, slope)
+def _double_row(coarse, fine, y):
+    """Give each pixel of a row its block's value in `coarse`."""
+    for c in range(fine.shape[1]):
+        for side in range(2):
+            even, odd, target = coarse[y // 2, c, 0], coarse[y // 2, c, 1], fine[y, c, side]
+            for k in range(target.size // 2):
+                target[2 * k] = even[k]
+                target[2 * k + 1] = odd[k]
+            if target.size & 1:
+                target[-1] = even[target.size // 2]
 
 
 @jit
-def _relax_edges(foreground, background, image, cov, alpha, var, strip, reg, slope):
-    """Black pixels of the first and the last row of a strip, which have red neighbours in other strips."""
+def _relax_strip(
+    foreground, background, image, cov, alpha, var, strip, halves, reg, slope, is_first, coarse_F, coarse_B
+):
+    """Do half sweeps, each one row behind the one before: rows stay cached from the first to the last.
+
+    Next to other strips, each half sweep stops a row earlier than the one before; `_relax_seam` does those rows.
+    Rows between the first and the last one begin with their values in the coarser level.
+    """
     t = np.empty(TEMPORARY, np.float32)
-    begin, last = strip * STRIP, min((strip + 1) * STRIP, alpha.shape[0]) - 1
-    _relax_row(t, foreground, background, image, cov, alpha, var, begin, 1, reg, slope)
-    if last > begin:
-        _relax_row(t, foreground, background, image, cov, alpha, var, last, 1, reg, slope)
+    h = alpha.shape[0]
+    begin, end = strip * STRIP, min((strip + 1) * STRIP, h)
+    for front in range(begin, end + halves - 1):
+        if coarse_F.size > 0 and front < end - 2:
+            _double_row(coarse_F, foreground, front + 1)
+            _double_row(coarse_B, background, front + 1)
+        for half in range(halves):
+            low = begin + half if begin > 0 else 0
+            high = end - half if end < h else h
+            if low <= front - half < high:
+                _relax_row(
+                    t, foreground, background, image, cov, alpha, var, front - half, half & 1, reg, slope,
+                    is_first and half < 2,
+                )  # fmt: skip
+
+
+@jit
+def _relax_seam(foreground, background, image, cov, alpha, var, strip, halves, reg, slope, is_first):
+    """Do the rows that a strip and the next one have left, none of which other seams need."""
+    t = np.empty(TEMPORARY, np.float32)
+    h, middle = alpha.shape[0], (strip + 1) * STRIP
+    for half in range(1, halves):
+        for y in range(middle - half, min(middle + half, h)):
+            _relax_row(
+                t, foreground, background, image, cov, alpha, var, y, half & 1, reg, slope, is_first and half < 2
+            )
+
+
+@jit
+def _double_ends(coarse_F, coarse_B, foreground, background, strip):
+    """Begin with the coarser level in the rows of a strip that its neighbours read."""
+    for y in (strip * STRIP, min((strip + 1) * STRIP, foreground.shape[0]) - 1):
+        _double_row(coarse_F, foreground, y)
+        _double_row(coarse_B, background, y)
 
 
 @pjit
-def relax(foreground, background, image, cov, alpha, var, iterations, reg, slope):
+def relax(coarse_F, coarse_B, foreground, background, image, cov, alpha, var, iterations, reg, slope):
     """Sweep all pixels of one colour of the checkerboard, then of the other, improving both fields in place.
+
+    The fields begin as those of the coarser level, or as they are if its arrays are empty.
 
     Within a colour the order does not matter: the result does not depend on the number of threads.
     `image` and `alpha` are the means over each pixel's block of the photo, `cov` the covariances of the two
@@ -174,171 +308,26 @@ def relax(foreground, background, image, cov, alpha, var, iterations, reg, slope
     """
     h, _, half_w = alpha.shape
     strips = (h + STRIP - 1) // STRIP
-    if 2 * h * half_w <= SERIAL:
-        for _ in range(iterations):
+    is_small = 2 * h * half_w <= SERIAL
+    if coarse_F.size > 0:
+        for strip in range(strips):
+            _double_ends(coarse_F, coarse_B, foreground, background, strip)
+    for done in range(0, max(iterations, 1), AT_ONCE):
+        halves = 2 * min(iterations - done, AT_ONCE)
+        above_F, above_B = (coarse_F, coarse_B) if done == 0 else (coarse_F[:0], coarse_B[:0])
+        if is_small:
             for strip in range(strips):
-                _relax_strip(foreground, background, image, cov, alpha, var, strip, reg, slope)
-            for strip in range(strips):
-                _relax_edges(foreground, background, image, cov, alpha, var, strip, reg, slope)
-    else:
-        for _ in range(iterations):
+                _relax_strip(
+                    foreground, background, image, cov, alpha, var, strip, halves, reg, slope, done == 0,
+                    above_F, above_B,
+                )  # fmt: skip
+            for strip in range(strips - 1):
+                _relax_seam(foreground, background, image, cov, alpha, var, strip, halves, reg, slope, done == 0)
+        else:
             for strip in prange(strips):
-                _relax_strip(foreground, background, image, cov, alpha, var, strip, reg, slope)
-            for strip in prange(strips):
-                _relax_edges(foreground, background, image, cov, alpha, var, strip, reg, slope)
-
-
-@jit
-def _deal(line, out):
-    """Store a line as a split row; the last entry repeats if one is missing."""
-    even, odd = out[0], out[1]
-    for k in range(line.size // 2):
-        even[k] = line[2 * k]
-        odd[k] = line[2 * k + 1]
-    if line.size & 1:
-        even[-1] = line[-1]
-        odd[-1] = line[-1]
-
-
-@pjit
-def split(image, out):
-    """Store an image (h, w, channels) as split rows."""
-    for y in prange(image.shape[0]):
-        for c in range(image.shape[2]):
-            _deal(image[y, :, c], out[y, c])
-
-
-@jit
-def _block_means(upper, lower, out):
-    """Means of blocks of 2x2 pixels in two split rows."""
-    p0, p1, p2, p3 = upper[0], upper[1], lower[0], lower[1]
-    for k in range(out.size):
-        out[k] = QUARTER * ((p0[k] + p1[k]) + (p2[k] + p3[k]))
-
-
-@jit
-def _add_products(deviation, upper, lower, out):
-    """Add the means over blocks of the products with what alpha deviates from its mean."""
-    d0, d1, d2, d3 = deviation[0], deviation[1], deviation[2], deviation[3]
-    p0, p1, p2, p3 = upper[0], upper[1], lower[0], lower[1]
-    for k in range(out.size):
-        out[k] += QUARTER * ((d0[k] * p0[k] + d1[k] * p1[k]) + (d2[k] * p2[k] + d3[k] * p3[k]))
-
-
-@jit
-def _set_deviations(upper, lower, mean, out):
-    for side in range(2):
-        first, second = out[side], out[2 + side]
-        p, q = upper[side], lower[side]
-        for k in range(mean.size):
-            first[k] = p[k] - mean[k]
-            second[k] = q[k] - mean[k]
-
-
-@jit
-def _halve_row(image, cov, alpha, var, image_out, cov_out, alpha_out, var_out, Y):
-    h, channels, _, half_w = image.shape
-    y0, y1 = 2 * Y, min(2 * Y + 1, h - 1)
-    mean, spread, deviation = (
-        np.empty(half_w, np.float32),
-        np.zeros(half_w, np.float32),
-        np.empty((4, half_w), np.float32),
-    )
-    _block_means(alpha[y0], alpha[y1], mean)
-    _deal(mean, alpha_out[Y])
-    _set_deviations(alpha[y0], alpha[y1], mean, deviation)
-    if var.size > 0:
-        _block_means(var[y0], var[y1], spread)
-    _add_products(deviation, deviation[:2], deviation[2:], spread)
-    _deal(spread, var_out[Y])
-    for c in range(channels):
-        _block_means(image[y0, c], image[y1, c], mean)
-        _deal(mean, image_out[Y, c])
-        spread[:] = ZERO
-        if cov.size > 0:
-            _block_means(cov[y0, c], cov[y1, c], spread)
-        _add_products(deviation, image[y0, c], image[y1, c], spread)
-        _deal(spread, cov_out[Y, c])
-
-
-@pjit
-def halve(image, cov, alpha, var, image_out, cov_out, alpha_out, var_out):
-    """Means, variances, covariances of blocks of 2x2 pixels; at an odd border the last pixels count twice."""
-    for Y in prange(alpha_out.shape[0]):
-        _halve_row(image, cov, alpha, var, image_out, cov_out, alpha_out, var_out, Y)
-
-
-@pjit
-def double(coarse, fine):
-    """Give each pixel of `fine` its block's value in `coarse`."""
-    h, channels, _, half_w = fine.shape
-    for y in prange(h):
-        for c in range(channels):
-            for side in range(2):
-                even, odd, target = coarse[y // 2, c, 0], coarse[y // 2, c, 1], fine[y, c, side]
-                for k in range(half_w // 2):
-                    target[2 * k] = even[k]
-                    target[2 * k + 1] = odd[k]
-                if half_w & 1:
-                    target[half_w - 1] = even[half_w // 2]
-
-
-@jit
-def _project(F, B, colour, alpha, noise):
-    """Move each pair to the nearest one in the unit square with alpha F + (1 - alpha) B = colour.
-
-    Where alpha is between 0 and 1, the residual r is shrunk to r (1 - noise / r^2), or to nothing: what noise of
-    half that variance would leave stays out of both colours.
-
-    The one with the larger weight is solved for last, which loses no digits. A bound of 0 / 0 is no bound.
-    """
-    for x in range(alpha.size):
-        a, f, b, value = alpha[x], F[x], B[x], colour[x]
-        is_f = a >= HALF
-        heavy = a if is_f else ONE - a
-        light = ONE - a if is_f else a
-        minor = b if is_f else f
-        r = value - a * f - (ONE - a) * b
-        square = r * r
-        bound = square if square > noise else noise
-        excess = noise * r / (bound if bound > TINY else TINY)
-        excess = excess if a > ZERO and a < ONE else ZERO
-        r -= excess
-        value -= excess
-        low, high = (value - heavy) / light, value / light
-        low = low if low > ZERO else ZERO
-        high = high if high < ONE else ONE
-        minor = _clip(minor + light * r / (heavy * heavy + light * light), low, high)
-        major = _clip((value - light * minor) / heavy, ZERO, ONE)
-        F[x] = major if is_f else minor
-        B[x] = minor if is_f else major
-
-
-@jit
-def _merge(field, y, spare):
-    """Turn one split row (channels, 2, w / 2) into (w, channels), in place."""
-    _, channels, _, half_w = field.shape
-    spare[:] = field[y]
-    target = field[y].reshape(half_w, 2, channels)
-    for c in range(channels):
-        for k in range(half_w):
-            target[k, 0, c] = spare[c, 0, k]
-            target[k, 1, c] = spare[c, 1, k]
-
-
-@pjit
-def finish(foreground, background, image, alpha, noise):
-    """Satisfy the compositing equation, then turn split rows into plain ones: (h, w, channels), in place.
-
-    `noise` is twice the variance of the noise in each channel.
-    """
-    h, channels, _, half_w = foreground.shape
-    for strip in prange((h + STRIP - 1) // STRIP):
-        spare = np.empty((channels, 2, half_w), np.float32)
-        for y in range(strip * STRIP, min((strip + 1) * STRIP, h)):
-            for c in range(channels):
-                for side in range(2):
-                    F, B = foreground[y, c, side], background[y, c, side]
-                    _project(F, B, image[y, c, side], alpha[y, side], noise[c])
-            _merge(foreground, y, spare)
-            _merge(background, y, spare)
+                _relax_strip(
+                    foreground, background, image, cov, alpha, var, strip, halves, reg, slope, done == 0,
+                    above_F, above_B,
+                )  # fmt: skip
+            for strip in prange(strips - 1):
+                _relax_seam(foreground, background, image, cov, alpha, var, strip, halves, reg, slope, done == 0)

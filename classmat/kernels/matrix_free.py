@@ -93,6 +93,13 @@ def _store(row, target):
 
 
 @jit
+def _store_sum(row, weight, x, target):
+    for i in range(row.shape[0]):
+        target[i] = row[i] + weight[i] * x[i]
+        row[i] = 0
+
+
+@jit
 def _next_batch(left, x, height, top, width):
     """Return the next windows side by side from `left` on over which x is not constant: the first, and how many."""
     columns = x.shape[1]
@@ -114,7 +121,7 @@ def _next_batch(left, x, height, top, width):
 
 
 @jit
-def _multiply_chunk(first, stop, image, x, eps, height, width, product):
+def _multiply_chunk(first, stop, image, weight, x, eps, height, width, product):
     rows, columns = x.shape
     channels, size = image.shape[2], height * width
     colours, values = np.empty((channels, height, columns)), np.empty((height, columns))
@@ -133,24 +140,24 @@ def _multiply_chunk(first, stop, image, x, eps, height, width, product):
             orthonormalise(channels, size, eps, n, q, r)
             _fit(q, channels, size, n, values, top, left, width, coordinates, mean)
             for p in range(size):
-                y, at = np.uintp((top + p // width) % height), np.uintp(left + p % width)
-                _residuals(q, channels, p, n, values, y, at, coordinates, mean, r)
-                _add(n, r, ring, y, at)
+                row, at = np.uintp((top + p // width) % height), np.uintp(left + p % width)
+                _residuals(q, channels, p, n, values, row, at, coordinates, mean, r)
+                _add(n, r, ring, row, at)
             left, count = _next_batch(left + count, values, height, top, width)
         for y in range(top, rows if top == rows - height else top + 1):
             if first <= y < stop:
-                _store(ring[y % height], product[y])
+                _store_sum(ring[y % height], weight[y], x[y], product[y])
             else:
                 ring[y % height] = 0
 
 
 @pjit
-def multiply(image, x, eps, height, width, product):
-    """Write ``L x`` for an image (h, w, c) and a plane (h, w)."""
+def multiply(image, weight, x, eps, height, width, product):
+    """Write ``L x + weight x`` for an image (h, w, c) and planes (h, w)."""
     rows = x.shape[0]
     for chunk in prange((rows + ROWS - 1) // ROWS):
         first = chunk * ROWS
-        _multiply_chunk(first, min(first + ROWS, rows), image, x, eps, height, width, product)
+        _multiply_chunk(first, min(first + ROWS, rows), image, weight, x, eps, height, width, product)
 
 
 @jit
@@ -185,12 +192,12 @@ def _pull_chunk(first, stop, image, x, v, eps, height, width, image_bar, eps_bar
                 for k in range(channels):
                     total += _dot(n, a[k], c[k])
             for p in range(size):
-                y, at = np.uintp((top + p // width) % height), np.uintp(left + p % width)
-                _residuals(q, channels, p, n, of_x, y, at, along_x, mean_x, r)
-                _residuals(q, channels, p, n, of_v, y, at, along_v, mean_v, s)
+                row, at = np.uintp((top + p // width) % height), np.uintp(left + p % width)
+                _residuals(q, channels, p, n, of_x, row, at, along_x, mean_x, r)
+                _residuals(q, channels, p, n, of_v, row, at, along_v, mean_v, s)
                 for k in range(channels):
-                    _add_product(n, s, a[k], ring[k], y, at)
-                    _add_product(n, r, c[k], ring[k], y, at)
+                    _add_product(n, s, a[k], ring[k], row, at)
+                    _add_product(n, r, c[k], ring[k], row, at)
             left, count = _next_batch(left + count, of_x, height, top, width)
         for y in range(top, rows if top == rows - height else top + 1):
             if first <= y < stop:

@@ -1,17 +1,19 @@
 """The closed-form matting Laplacian of Levin, Lischinski and Weiss."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array
 
 from ..images.validate import as_count, as_image, as_mask, as_number, require_same_size
 from ..kernels import closed_form as kernels
 from ..solvers.stencil import Stencil
+from .system import FEW, System, eliminate_known
 
-# Up to so many unknown pixels a sparse matrix and its factorisation are as fast as a stencil and its multigrid.
-FEW = 40_000
+# What a relative of this Laplacian does to the windows' factors: change(active, pixels of a window, factors).
+Change = Callable[[NDArray[Any], int, NDArray[Any]], None]
 
 
 def closed_form_laplacian(
@@ -71,24 +73,6 @@ def closed_form_laplacian(
     return assemble(pixels, needed, eps, radius)
 
 
-class System(NamedTuple):
-    """What is left to solve when known pixels are eliminated.
-
-    Attributes
-    ----------
-    A : csr_array or Stencil, (n, n)
-        ``L_UU``, plus a diagonal where there is a prior; n is the number of unknown pixels, in raster order.
-    b : ndarray, (n,)
-        ``-L_UK x_K``.
-    image : ndarray
-        What `solve` takes as `image`: colours of the unknown pixels, or the image if A is a Stencil.
-    """
-
-    A: Any
-    b: NDArray[np.float64]
-    image: NDArray[Any]
-
-
 def closed_form_system(
     image: NDArray[Any],
     is_unknown: NDArray[np.bool_],
@@ -122,11 +106,8 @@ def closed_form_system(
     if radius == 1 and len(unknown) > FEW:
         stencil = Stencil.from_image(image, is_unknown, eps=eps, known_values=alpha, diagonal=diagonal)
         return System(stencil, stencil.right, image)
-    rows = closed_form_laplacian(image, eps=eps, radius=radius, mask=is_unknown)[unknown]
-    A = rows[:, unknown]
-    if diagonal is not None:
-        A = A + diags_array(diagonal, format="csr")
-    return System(A, -(rows @ alpha.ravel()), image.reshape(alpha.size, -1)[unknown])
+    L = closed_form_laplacian(image, eps=eps, radius=radius, mask=is_unknown)
+    return eliminate_known(L, is_unknown, alpha, image, reach=2 * radius, diagonal=diagonal)
 
 
 def three_channels(image: NDArray[Any]) -> NDArray[Any]:
@@ -138,29 +119,39 @@ def three_channels(image: NDArray[Any]) -> NDArray[Any]:
     return pixels
 
 
-def assemble(image: NDArray[Any], needed: NDArray[np.bool_], eps: float, radius: int) -> csr_array:
-    """Return the Laplacian of checked arguments: an image (h, w, 3) of any range, and the pixels that are needed."""
+def assemble(
+    image: NDArray[Any], needed: NDArray[np.bool_], eps: float, radius: int, change: Change | None = None
+) -> csr_array:
+    """Assemble the Laplacian of a checked (h, w, 3) image from its windows, whose factors may be changed first."""
     h, w = needed.shape
     side_y, side_x = min(2 * radius + 1, h), min(2 * radius + 1, w)
-    active = _windows_with(needed, side_y, side_x)
+    active = windows_with(needed, side_y, side_x)
     means = np.empty((*active.shape, 3))
     factors = np.empty((*active.shape, 6))
     kernels.factorise_windows(image, active, side_y, side_x, eps, means, factors)
+    if change is not None:
+        change(active, side_y * side_x, factors)
     counts = np.empty((h, w), np.int32)
     kernels.count_entries(active, side_y, side_x, counts)
-    starts = np.zeros(h * w + 1, np.int64)
+    matrix = empty_rows(counts)
+    kernels.fill_entries(image, active, side_y, side_x, means, factors, matrix.indptr, matrix.indices, matrix.data)
+    return matrix
+
+
+def empty_rows(counts: NDArray[np.int32]) -> csr_array:
+    """Return a matrix over all pixels with room for so many entries a row, for a kernel to fill in order."""
+    n = counts.size
+    starts = np.zeros(n + 1, np.int64)
     np.cumsum(counts.ravel(), out=starts[1:])
     if starts[-1] <= np.iinfo(np.int32).max:  # SciPy and its solvers are faster on narrow indices
         starts = starts.astype(np.int32)
-    indices = np.empty(starts[-1], starts.dtype)
-    data = np.empty(starts[-1])
-    kernels.fill_entries(image, active, side_y, side_x, means, factors, starts, indices, data)
-    matrix = csr_array((data, indices, starts), shape=(h * w, h * w))
+    indices, data = np.zeros(starts[-1], starts.dtype), np.empty(starts[-1])
+    matrix = csr_array((data, indices, starts), shape=(n, n))
     matrix.has_sorted_indices = True
     return matrix
 
 
-def _windows_with(needed: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
+def windows_with(needed: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
     """Return for each window, named by its upper left pixel, whether it holds a needed pixel."""
     rows = needed.shape[0] - height + 1
     cols = needed.shape[1] - width + 1

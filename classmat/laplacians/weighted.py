@@ -16,7 +16,7 @@ from . import matrix_free
 from .closed_form import FEW, assemble, three_channels
 
 Array = NDArray[np.float64]
-Solve = Callable[..., Array]
+Solve = Callable[[Array], Array]
 
 # Rows with a weight above this are strong: the Laplacian's eigenvalues, at most the pixels of a window, are few beside it.
 STRONG = 30.0
@@ -25,7 +25,7 @@ RING = 4
 
 
 def prepare(image: NDArray[Any], weight: Array, *, eps: float, radius: int, rtol: float) -> Solve:
-    """Do the set-up for ``(L + diag(w)) x = b`` and return ``solve(b, x0=None)``.
+    """Do the set-up for ``(L + diag(w)) x = b`` and return ``solve(b)``.
 
     Small systems are factorised; large ones of radius 1 iterate with products that are exact to rounding, until no
     entry of x is wrong by more than `rtol` times the largest, as estimated. Large ones of other radii take algebraic
@@ -55,9 +55,8 @@ def prepare(image: NDArray[Any], weight: Array, *, eps: float, radius: int, rtol
     A = L + diags_array(weight.ravel(), format="csr")
     factor = factorise(A, image=image.reshape(weight.size, -1))
 
-    def solve(b: Array, x0: Array | None = None) -> Array:
-        start = None if x0 is None else x0.ravel()
-        return factor.solve(b.ravel(), x0=start, rtol=rtol).x.reshape(b.shape)
+    def solve(b: Array) -> Array:
+        return factor.solve(b.ravel(), rtol=rtol).x.reshape(b.shape)
 
     return solve
 
@@ -70,17 +69,13 @@ def _prepare_split(image: NDArray[Any], weight: Array, eps: float, rtol: float) 
         factor = Multigrid(Stencil.from_image(planes, weak, eps=eps, diagonal=weight), planes)
 
     def multiply(x: Array) -> Array:
-        x = x.reshape(weight.shape)
-        product = matrix_free.multiply(planes, x, eps, 1)
-        product += weight * x
-        return product.ravel()
+        return matrix_free.multiply(planes, x.reshape(weight.shape), eps, 1, weight=weight).ravel()
 
     # of the Laplacian's eigenvalues the middle, not its diagonal
     middle = 9 / 2
     system = Split(multiply, weight.ravel() + middle, weak.ravel(), factor)
 
-    def solve(b: Array, x0: Array | None = None) -> Array:
-        start = None if x0 is None else x0.ravel()
-        return system.solve(b.ravel(), rtol=rtol, x0=start).x.reshape(b.shape)
+    def solve(b: Array) -> Array:
+        return system.solve(b.ravel(), rtol=rtol).x.reshape(b.shape)
 
     return solve

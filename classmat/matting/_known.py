@@ -15,10 +15,11 @@ def solve_unknown(
     b: NDArray[np.float64],
     trimap: NDArray[np.uint8],
     *,
-    image: NDArray[Any],
+    image: NDArray[Any] | None,
     x0: ArrayLike | None,
     rtol: float | None,
     callback: Callback | None,
+    method: str = "auto",
 ) -> tuple[NDArray[np.float64], Solution]:
     """Solve ``L_UU x_U = -L_UK x_K`` and put the matte together.
 
@@ -31,7 +32,7 @@ def solve_unknown(
     if not is_unknown.any():
         Stopping.checked(rtol, 0.0, 1, callback)
         return alpha, Solution(np.empty(0), True, 0, np.zeros(1), "none")
-    solution = solve(A, b, x0=start, rtol=rtol, callback=callback, image=image)
+    solution = solve(A, b, method=method, x0=start, rtol=rtol, callback=callback, image=image)
     alpha[is_unknown] = np.clip(solution.x, 0, 1)
     return alpha, solution
 

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..images.noise import noise_level
-from ..images.validate import as_alpha, as_choice, as_count, as_image, as_number, require_same_size
+from ..images.validate import as_alpha, as_choice, as_count, as_image, as_number, as_output, require_same_size
 from ..kernels import foreground as kernels
+from ..kernels import foreground_levels as level_kernels
+from ._foreground_closed_form import solve_colours
 
 _NOISE_SLOPE, _MOST_NOISE_SLOPE = 20.0, 0.4  # docs/decisions/2026-11-21-foreground-ordering.md
 
@@ -30,6 +32,9 @@ def estimate_foreground(
     n_big_iterations: int = 2,
     small_size: int = 32,
     noise: float | None = None,
+    rtol: float = 1e-5,
+    x0: tuple[ArrayLike, ArrayLike] | None = None,
+    out: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Estimate the colours of foreground and background from a photo and its matte.
 
@@ -39,8 +44,12 @@ def estimate_foreground(
         + sum over neighbours j (regularization + gradient_weight |alpha_i - alpha_j|)
                                 * ((F_i - F_j)^2 + (B_i - B_j)^2)
 
-    from one pixel for the whole image to full size, each level beginning with the result of the one before.
-    Other than in the paper
+    from one pixel for the whole image to full size, each level beginning with the result of the one before. So
+    ``"multilevel"`` needs a few sweeps only and stops before the minimum is reached; ``"closed-form"`` (Levin,
+    Lischinski and Weiss 2008, section 7) goes on from there with conjugate gradients until it is: more exact in
+    thin hair, and several times as slow. Pixels that are equally 0 or 1 with all their neighbours keep what they have.
+
+    Other than in the paper of the levels
 
     * a coarse pixel stands for all pixels of its block, not for a sample of them: its data term is the mean
       of theirs, which needs no more than means, the variance of alpha and its covariances with the colours.
@@ -59,7 +68,7 @@ def estimate_foreground(
         The photo: uint8, uint16, or float in [0, 1].
     alpha : array_like, (h, w)
         Its matte: uint8, uint16, or float in [0, 1].
-    method : {"multilevel"}
+    method : {"multilevel", "closed-form"}
         The algorithm.
     regularization : float
         Smoothness where alpha is constant; 1e-12 to 1e6.
@@ -72,11 +81,23 @@ def estimate_foreground(
     noise : float, optional
         Standard deviation of the noise in the image, in [0, 1]; by default it is estimated, channel by channel.
         With 0 the composite of the results is the image to rounding, noise and all.
+    rtol : float
+        Relative residual at which ``"closed-form"`` stops.
+    x0 : pair of array_like, optional
+        Foreground and background to start from, such as those of the video frame before. ``"multilevel"`` then sweeps
+        the finest level only, `n_big_iterations` times.
+    out : pair of ndarray, optional
+        Where to put foreground and background: float32, contiguous, of the shape of the image. They are returned.
 
     Returns
     -------
     foreground, background : float32 arrays of the shape of the image, in [0, 1]
         Where alpha is 0 the foreground, where it is 1 the background, continues smoothly what is next to it.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If ``"closed-form"`` stopped before it reached `rtol`.
 
     Raises
     ------
@@ -95,26 +116,31 @@ def estimate_foreground(
     >>> image[16, 7].round(2), foreground[16, 7].round(2)
     (array([0.6, 0. , 0.4]), array([1., 0., 0.], dtype=float32))
     """
-    as_choice(method, ("multilevel",), name="method")
+    as_choice(method, ("multilevel", "closed-form"), name="method")
     reg = as_number(regularization, name="regularization", low=1e-12, high=1e6)
     slope = as_number(gradient_weight, name="gradient_weight", low=0, high=1e6)
     n_small = as_count(n_small_iterations, name="n_small_iterations")
     n_big = as_count(n_big_iterations, name="n_big_iterations")
     small = as_count(small_size, name="small_size")
+    tolerance = as_number(rtol, name="rtol", low=0, exclusive=True)
     level, shape, deviation = _finest_level(image, alpha)
+    targets = None if out is None else [as_output(field, shape, name=name) for name, field in _pair(out, "out")]
     if noise is not None:
         deviation[:] = as_number(noise, name="noise", low=0, high=1)
     slope *= 1 + min(_NOISE_SLOPE * float(deviation.mean()), _MOST_NOISE_SLOPE)
-    levels = _coarsen(level, shape[1])
-    F, B = _overall_colours(levels[-1])
-    for depth in reversed(range(len(levels))):
-        level = levels.pop()
-        F, B = _refine(F, level[0].shape), _refine(B, level[0].shape)
-        n_iterations = n_small if max(shape[0], shape[1]) <= small << depth else n_big
-        kernels.relax(F, B, *level, n_iterations, np.float32(reg), np.float32(slope / 2**depth))
-    kernels.finish(F, B, level[0], level[2], 2 * deviation**2)
-    del level  # before rows are copied, if they must be
-    return _plain(F, shape), _plain(B, shape)
+    if x0 is None:
+        sweeps = [n_small if max(shape[:2]) <= small << depth else n_big for depth in range(64)]
+        F, B = _descend(level, shape[1], sweeps, reg, slope)
+    else:
+        F, B = (_start(field, level[0], shape, name) for name, field in _pair(x0, "x0"))
+        if method == "multilevel":
+            nothing = F[:0]
+            kernels.relax(nothing, nothing, F, B, *level, n_big, np.float32(reg), np.float32(slope))
+    result = _plain(F, B, level, deviation, shape, targets)
+    del F, B, level
+    if method == "closed-form":
+        solve_colours(image, alpha, result, deviation, reg=reg, slope=slope, rtol=tolerance)
+    return result
 
 
 _OPTIONS = tuple(inspect.signature(estimate_foreground).parameters)[2:]
@@ -164,8 +190,8 @@ def _finest_level(image: ArrayLike, alpha: ArrayLike) -> tuple[Level, tuple[int,
     h, w = matte.shape
     n_channels = colours.size // matte.size
     split_colours, _, split_matte, _ = finest = _empty_level(h, w, n_channels, spread=False)
-    kernels.split(colours.reshape(h, w, n_channels), split_colours)
-    kernels.split(matte.reshape(h, w, 1), split_matte.reshape(h, 1, 2, -1))
+    level_kernels.split(colours.reshape(h, w, n_channels), split_colours)
+    level_kernels.split(matte.reshape(h, w, 1), split_matte.reshape(h, 1, 2, -1))
     return finest, colours.shape, noise_level(colours)
 
 
@@ -184,7 +210,7 @@ def _coarsen(finest: Level, w: int) -> list[Level]:
     while max(h, w) > 1:
         h, w = (h + 1) // 2, (w + 1) // 2
         coarse = _empty_level(h, w, n_channels)
-        kernels.halve(*levels[-1], *coarse)
+        level_kernels.halve(*levels[-1], *coarse)
         levels.append(coarse)
     return levels
 
@@ -199,13 +225,53 @@ def _overall_colours(coarsest: Level) -> tuple[NDArray[np.float32], NDArray[np.f
     return np.clip(F, 0, 1), np.clip(B, 0, 1)
 
 
-def _refine(coarse: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    fine = np.empty(shape, np.float32)
-    kernels.double(coarse, fine)
-    return fine
+def _descend(
+    finest: Level, w: int, sweeps: list[int], reg: float, slope: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Relax level after level, from one pixel to the finest one, so many sweeps each."""
+    levels = _coarsen(finest, w)
+    F, B = _overall_colours(levels[-1])
+    for depth in reversed(range(len(levels))):
+        level = levels.pop()
+        coarse, F, B = (F, B), np.empty_like(level[0]), np.empty_like(level[0])
+        kernels.relax(*coarse, F, B, *level, sweeps[depth], np.float32(reg), np.float32(slope / 2**depth))
+    return F, B
 
 
-def _plain(field: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return finished rows without the column that made their number even: in place if there is none."""
-    h, w = shape[:2]
-    return np.ascontiguousarray(field.reshape(h, field[0, 0].size, -1)[:, :w]).reshape(shape)
+def _pair(fields: Any, name: str) -> list[tuple[str, Any]]:
+    """Return a foreground and a background that come as one argument, each with its name."""
+    if not isinstance(fields, tuple | list) or len(fields) != 2:
+        raise TypeError(f"{name} is a {type(fields).__name__}; accepted is a pair (foreground, background).")
+    return [(f"{name}[{i}]", field) for i, field in enumerate(fields)]
+
+
+def _start(
+    colours: ArrayLike, like: NDArray[np.float32], shape: tuple[int, ...], name: str
+) -> NDArray[np.float32]:
+    """Return colours to start from as split rows."""
+    values = as_image(colours, name=name, dtype=np.float32)
+    if values.shape != shape:
+        raise ValueError(f"{name} has shape {values.shape}; accepted is the shape of image, {shape}.")
+    rows = np.empty_like(like)
+    level_kernels.split(values.reshape(*shape[:2], -1), rows)
+    return rows
+
+
+def _plain(
+    F: NDArray[np.float32],
+    B: NDArray[np.float32],
+    level: Level,
+    deviation: NDArray[np.float32],
+    shape: tuple[int, ...],
+    out: list[NDArray[np.float32]] | None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Finish the fields and return them as images: in their own memory, if no column made their number even."""
+    if out is not None:
+        foreground, background = out
+    elif F.size == np.prod(shape):
+        foreground, background = F.reshape(shape), B.reshape(shape)
+    else:
+        foreground, background = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    rows = foreground.reshape(shape[0], -1), background.reshape(shape[0], -1)
+    level_kernels.finish(F, B, level[0], level[2], 2 * deviation**2, *rows)
+    return foreground, background

@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "guided": ["guided_filter_vjp"],
         "laplacian": ["laplacian_apply_vjp"],
         "matting_layer": ["matting_layer_vjp"],
+        "knn_affinity": ["knn_affinity_vjp"],
         "modnet_losses": [
             "consistency_loss_vjp",
             "detail_keeping_loss_vjp",

@@ -80,11 +80,10 @@ def matting_layer_vjp(
     array([[1.  , 0.87, 0.13, 0.  ]])
     >>> image_bar, F_bar, B_bar, lam_bar, eps_bar = pullback([[0.0, 1.0, 0.0, 0.0]])
     >>> F_bar.round(2)
-    array([[0.  , 0.08, 0.46, 0.01]])
+    array([[ 0.  , 24.01, 45.89,  0.14]])
     """
     arrays = _as_arrays(image, F, B)
-    weights = tuple(as_floats(x, name=name) for x, name in ((lam, "lam"), (eps, "eps")))
-    lam, eps = (as_number(x, name=name, low=0, exclusive=True) for x, name in ((lam, "lam"), (eps, "eps")))
+    (lam, lam_given), (eps, eps_given) = _as_scalar(lam, "lam"), _as_scalar(eps, "eps")
     size = as_count(radius, name="radius", low=1)
     tolerance = as_number(rtol, name="rtol", low=0, exclusive=True)
     I, F, B = (as_stack(x, arrays[1]) for x in arrays)
@@ -100,8 +99,7 @@ def matting_layer_vjp(
         lam_bar = (v * (F - (F + B) * alpha)).sum()
         image_bar, eps_bar = pull_laplacian_back(I, alpha, -v, eps, size)
         planes = (like(bar, x, x) for bar, x in zip((image_bar, F_bar, B_bar), arrays, strict=True))
-        numbers = (like(np.asarray(bar), x, x) for bar, x in zip((lam_bar, eps_bar), weights, strict=True))
-        return (*planes, *numbers)
+        return (*planes, like(np.asarray(lam_bar), lam_given), like(np.asarray(eps_bar), eps_given))
 
     return result, pullback
 
@@ -114,6 +112,11 @@ def _as_arrays(image: ArrayLike, F: ArrayLike, B: ArrayLike) -> tuple[Floats, Fl
                 f"{name} has values in [{values.min():g}, {values.max():g}]; accepted are at least 0."
             )
     return as_image_of(image, f, plane="F"), f, b
+
+
+def _as_scalar(value: ArrayLike, name: str) -> tuple[float, Floats]:
+    """Return a number above 0, and as the array that its cotangent is to be like."""
+    return as_number(value, name=name, low=0, exclusive=True), as_floats(value, name=name)
 
 
 def _as_weight(F: Floats, B: Floats, lam: float) -> Floats:

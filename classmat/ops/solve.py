@@ -68,7 +68,7 @@ def solve_vjp(
     array([0.909, 1.273, 1.273, 0.909])
     >>> data_bar, b_bar = pullback([1.0, 0.0, 0.0, 0.0])
     >>> b_bar.round(3), data_bar[:2].round(3)  # by A[0, 0] and A[0, 1]
-    (array([0.494, 0.235, 0.106, 0.042]), array([-0.449, -0.421]))
+    (array([0.499, 0.246, 0.117, 0.047]), array([-0.453, -0.429]))
     """
     entries = as_floats(data, name="data", ndim=(1,), accepted="(m,)")
     right = as_floats(b, name="b", ndim=(1, 2), accepted="(n,) or (k, n)")

@@ -27,6 +27,7 @@ from .composite import composite_vjp
 from .feathering import feathering_vjp
 from .fusion import fusion_vjp
 from .guided import guided_filter_vjp
+from .knn_affinity import knn_affinity_vjp
 from .laplacian import laplacian_apply_vjp
 from .matting_layer import matting_layer_vjp
 from .resize import resize_vjp
@@ -41,6 +42,7 @@ KINDS = {
     "labels": "(h, w), whole numbers",
     "positive": "(h, w), above 0 somewhere and nowhere below",
     "vector": "(n,)",
+    "links": "(h, w, k), raster indices of pixels",
     "levels": "(256,)",
     "entries": "(m,), of a sparse matrix",
     "pattern": "(m,) or (n + 1,), where its entries are",
@@ -140,6 +142,7 @@ MAKERS: Mapping[str, Callable[..., NDArray[Any]]] = {
     "labels": lambda rng, lead, h, w: rng.integers(0, 3, (*lead, h, w)),
     "positive": lambda rng, lead, h, w: _inside(rng, (*lead, h, w)),
     "vector": lambda rng, lead, h, w: rng.standard_normal((*lead, h * w)),
+    "links": lambda rng, lead, h, w: rng.integers(0, h * w, (*lead, h, w, 4)),
     "levels": lambda rng, lead, h, w: rng.uniform(0.5, 9, 256),
     "scalar": lambda rng, lead, h, w: np.asarray(rng.uniform(0.5, 2)),
 }
@@ -203,6 +206,12 @@ _ROWS = (
     Op(laplacian_apply_vjp, APPLIED, "plane", _small_eps(APPLIED)),
     Op(matting_layer_vjp, LAYER, "plane", _small_eps(LAYER)),
     Op(solve_vjp, SYSTEM, "vector", _grid_example),
+    _row(
+        knn_affinity_vjp,
+        "channels",
+        {"features": "channels", "scale": "scalar", "neighbours": "links"},
+        neighbours=ARRAY,
+    ),
     _row(alpha_losses.alpha_loss_vjp, "scalar", MATTES, eps=0.05),
     Op(alpha_losses.weighted_alpha_loss_vjp, {**MATTES, "weights": "levels"}, "scalar", _weighted_example),
     _row(alpha_losses.compositional_loss_vjp, "scalar", {**MATTES, **COLOURS}),

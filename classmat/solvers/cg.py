@@ -1,9 +1,11 @@
 """Preconditioned conjugate gradients."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.sparse.linalg import LinearOperator
 
 from .factor import Answer, Callback, Factor, Stopping, Vector
 
@@ -15,7 +17,7 @@ DEFAULT_RTOL = 1e-7
 class PreconditionedCG(Factor):
     """A matrix and a preconditioner, both as functions of a vector."""
 
-    def __init__(self, A: csr_array, precondition: Operator, method: str):
+    def __init__(self, A: csr_array | LinearOperator, precondition: Operator, method: str):
         self.size, self.method = A.shape[0], method
         self._A, self._precondition = A, precondition
 
@@ -33,7 +35,7 @@ class PreconditionedCG(Factor):
         return Answer(run.x, run.norms, run.converged)
 
 
-def jacobi(A: csr_array) -> Operator:
+def jacobi(A: csr_array | LinearOperator) -> Operator:
     """Return the division by the diagonal, the simplest preconditioner.
 
     Raises
@@ -104,10 +106,10 @@ class ConjugateGradients:
     def _descend(self) -> None:
         r = self._r
         z = self._precondition(r)
-        direction, rho = z.copy(), float(r @ z)
+        direction, rho = z.copy(), _dot(r, z)
         while not self.converged and self._may_go_on():
             q = self._apply(direction)
-            curvature = float(direction @ q)
+            curvature = _dot(direction, q)
             if not (rho > 0 and curvature > 0):  # rounding has the upper hand
                 return
             step = rho / curvature
@@ -117,12 +119,17 @@ class ConjugateGradients:
             if self._callback is not None:
                 self._callback(len(self.norms) - 1, self.norms[-1] / self._scale)
             z = self._precondition(r)
-            direction *= -step * float(q @ z) / rho  # (r_new - r_old) . z_new / (r_old . z_old)
+            direction *= -step * _dot(q, z) / rho  # (r_new - r_old) . z_new / (r_old . z_old)
             direction += z
-            rho = float(r @ z)
+            rho = _dot(r, z)
 
     def _norm(self) -> float:
-        return float(np.linalg.norm(self._r))
+        return math.sqrt(_dot(self._r, self._r))
 
     def _may_go_on(self) -> bool:
         return len(self.norms) <= self._maxiter
+
+
+def _dot(x: Vector, y: Vector) -> float:
+    """Return the dot product without BLAS, which wakes a thread on each core and waits long for one that is not free."""
+    return float(np.einsum("i,i->", x, y))

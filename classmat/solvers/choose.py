@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
+from scipy.sparse.linalg import LinearOperator
 
 from ..images.validate import as_choice
 from .algebraic import smoothed_aggregation
@@ -27,8 +28,9 @@ def factorise(A: Any, *, method: str = "auto", image: ArrayLike | None = None) -
 
     Parameters
     ----------
-    A : sparse array, (n, n), or Stencil
-        Symmetric positive definite: a Laplacian with known pixels eliminated, or one plus a positive diagonal.
+    A : sparse array, (n, n), Stencil, or LinearOperator with a method `diagonal`
+        Symmetric positive definite: a Laplacian with known pixels eliminated, or one plus a positive diagonal. An
+        operator is solved by ``cg``.
     method : {"auto", "multigrid", "algebraic", "cg", "direct"}
         ``multigrid``: conjugate gradients with classmat's colour-affine multigrid, for Laplacians of radius 1;
         ``algebraic``: with smoothed aggregation, for any; ``cg``: with the diagonal; ``direct``: a sparse LU
@@ -59,6 +61,12 @@ def factorise(A: Any, *, method: str = "auto", image: ArrayLike | None = None) -
     method = as_choice(method, METHODS, name="method")
     if isinstance(A, Stencil):
         return _factorise_stencil(A, method, image)
+    if isinstance(A, LinearOperator) and hasattr(A, "diagonal"):
+        if method not in ("auto", "cg"):
+            raise ValueError(
+                f"method is {method!r}, which needs the entries of A; for an operator accepted is cg."
+            )
+        return PreconditionedCG(A, jacobi(A), "cg")
     matrix = _as_matrix(A)
     colours = None if image is None else _as_colours(image, matrix.shape[0])
     if method == "direct" or (method == "auto" and matrix.nnz <= DIRECT_LIMIT):

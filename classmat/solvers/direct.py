@@ -32,6 +32,10 @@ class Direct(Factor):
         except RuntimeError:  # "Factor is exactly singular"
             raise ValueError("A is singular; accepted is a symmetric positive definite matrix.") from None
 
+    def precondition(self, r: Vector) -> Vector:
+        """Return ``A^-1 r`` without refinement, for a matrix of which A is an approximation."""
+        return np.asarray(self._lu.solve(r), np.float64)
+
     def _solve_one(self, b: Vector, x0: Vector | None, stopping: Stopping) -> Answer:
         x = self._lu.solve(b)
         x += self._lu.solve(b - self._A @ x)  # without refinement the residual is cond(A) times rounding

@@ -48,6 +48,17 @@ class Multigrid(Factor):
         with self._turn:
             return _conjugate_gradients(self, b, x0, stopping)
 
+    def rough(self, b: Vector, rtol: float) -> Vector:
+        """Return about ``A^-1 b``, by what is left of the residual in the iteration's own account."""
+        with self._turn:
+            run = Iteration.start(self.stencil, None)
+            run.r[self.stencil.layout.position] = b
+            norm = float(np.linalg.norm(b))
+            run.unit = norm / len(b) ** 0.5 or 1.0
+            stopping = Stopping(rtol, 0.0, 200, None)
+            _descend(self, run, [norm], Rule(rtol * norm, True, stopping), norm)
+            return run.x[self.stencil.layout.position]
+
     def precondition(self, r: Vector) -> Vector:
         """Return ``M r``, one V-cycle, for a matrix of which the stencil is an approximation."""
         layout = self.stencil.layout

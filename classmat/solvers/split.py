@@ -1,11 +1,11 @@
 """Conjugate gradients for a matrix whose diagonal dominates in most rows: a multigrid where it does not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels import multigrid as kernels
 from .factor import Factor
 from .solution import Solution, warn_if_stalled
 
@@ -15,27 +15,8 @@ Operator = Callable[[Array], Array]
 INNER = 0.01  # by so much the residual of the weak rows is reduced between two products with the whole matrix
 OUTER = 100  # such products
 UNSEEN = 0.03  # of the accepted error: what the search direction leaves out
+CHUNKS = 64  # of the vectors
 ROUNDING = 1e-14  # of the residual, relative to the terms it is the difference of
-
-
-@dataclass
-class Run:
-    """What is left to do for one right-hand side."""
-
-    x: Array
-    r: Array
-    scale: float  # of the terms that the residual is the difference of
-    norms: list[float]
-    sizes: list[float]
-
-    def is_accurate(self, rtol: float) -> bool:
-        """Whether x, once corrected, is as accurate as `rtol` asks for: corrections shrink as they did before."""
-        shrinks = min(1.0, self.sizes[-1] / self.sizes[-2]) if len(self.sizes) > 1 else 1.0
-        return self.sizes[-1] * shrinks <= rtol * float(np.abs(self.x).max())
-
-    def is_exhausted(self) -> bool:
-        """Whether the residual is rounding."""
-        return self.norms[-1] <= ROUNDING * self.scale
 
 
 class Split:
@@ -63,46 +44,48 @@ class Split:
         self._inverse = np.where(weak, 0, 1 / diagonal)
         self._rows = np.flatnonzero(weak)
 
-    def solve(self, b: Array, *, rtol: float, x0: Array | None = None) -> Solution:
+    def solve(self, b: Array, *, rtol: float) -> Solution:
         """Solve ``A x = b`` until no entry of x is wrong by more than `rtol` times the largest, as estimated.
 
-        The estimate is the correction that the preconditioner would make. Warns if it does not come to that.
+        The estimate is the correction that the preconditioner makes last. Warns if it does not come to that.
         """
-        x = self._inverse * b if x0 is None else x0.copy()
+        x = self._inverse * b
         r = b - self._multiply(x)
-        scale = float(np.linalg.norm(b) + np.linalg.norm(b - r))
-        run = Run(x, r, scale, [float(np.linalg.norm(r))], [])
-        converged = self._descend(run, rtol)
-        solution = Solution(run.x, converged, len(run.norms) - 1, np.array(run.norms), "multigrid")
+        rounding = ROUNDING * float(np.linalg.norm(b) + np.linalg.norm(b - r))
+        norms = [float(np.linalg.norm(r))]
+        converged = self._descend(x, r, norms, rtol, rounding)
+        solution = Solution(x, converged, len(norms) - 1, np.array(norms), "multigrid")
         warn_if_stalled(solution)
         return solution
 
-    def _descend(self, run: Run, rtol: float) -> bool:
-        """Run flexible conjugate gradients from x; return whether it is accurate."""
-        p, q, rho = np.zeros(0), np.zeros(0), 0.0
-        while True:
-            z = self._precondition(run.r)
-            run.sizes.append(float(np.abs(z).max()))
-            if run.is_accurate(rtol):
-                run.x += z
+    def _descend(self, x: Array, r: Array, norms: list[float], rtol: float, rounding: float) -> bool:
+        """Run flexible conjugate gradients from x with its residual r; return whether x is accurate."""
+        p, q, curvature = np.zeros_like(x), np.zeros_like(x), 1.0
+        parts = np.empty(CHUNKS)
+        while norms[-1] > rounding:
+            z = self._precondition(r)
+            limit = rtol * _largest(x)
+            if _largest(z) <= limit:
+                x += z
                 return True
-            if run.is_exhausted():
-                return True
-            if len(run.norms) > OUTER:
+            if len(norms) > OUTER:
                 return False
-            z[np.abs(z) < UNSEEN * rtol * float(np.abs(run.x).max())] = 0
-            p = z - (float(q @ z) / rho) * p if rho else z
+            kernels.drop_small(UNSEEN * limit, z, CHUNKS)
+            kernels.turn(-float(q @ z) / curvature, z, p, CHUNKS)
             q = self._multiply(p)
-            rho = float(p @ q)
-            if not rho > 0:
+            curvature = float(p @ q)
+            if not curvature > 0:
                 return False
-            step = float(p @ run.r) / rho
-            run.x += step * p
-            run.r -= step * q
-            run.norms.append(float(np.linalg.norm(run.r)))
+            kernels.advance(float(p @ r) / curvature, p, q, x, r, parts)
+            norms.append(float(np.sqrt(parts.sum())))
+        return True
 
     def _precondition(self, r: Array) -> Array:
         z = self._inverse * r
         if self._factor is not None:
             z[self._rows] = self._factor.rough(r[self._rows], INNER)
         return z
+
+
+def _largest(x: Array) -> float:
+    return float(max(x.max(), -x.min()))

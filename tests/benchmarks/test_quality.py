@@ -7,6 +7,7 @@ import pytest
 import typer
 from rich.console import Console
 
+import classmat as cm
 from benchmarks import quality
 from classmat.images import metrics
 
@@ -77,11 +78,65 @@ def test_table_shows_every_figure(scenes):
 
 def test_json_file_holds_the_figures(scenes, tmp_path):
     target = tmp_path / "new" / "quality.json"
-    quality.main(methods="closed-form", photos="one", json_file=target)
+    quality.main(methods="closed-form", photos="one", trimaps="1", json_file=target)
     report = json.loads(target.read_text())
     assert [row["photo"] for row in report["rows"]] == ["one", "one"]
-    assert report["summary"]["closed-form"]["mse_ratio_max"] == pytest.approx(0.25)
+    assert report["summary"]["1"]["methods"]["closed-form"]["mse_ratio_max"] == pytest.approx(0.25)
     assert report["units"]["sad"] == "SAD / 1000"
+
+
+def test_a_killed_run_goes_on(scenes, tmp_path):
+    log, target = tmp_path / "log.jsonl", tmp_path / "quality.json"
+    options = {"methods": "closed-form", "trimaps": "1", "log": log, "json_file": target}
+    quality.main(photos="one", **options)
+    first = log.read_text()
+    assert first.count("\n") == 2
+    log.write_text(first + '{"photo": "two", "tri')  # killed while it wrote
+    quality.main(**options)
+    assert log.read_text().startswith(first)
+    measured = [(row["photo"], row["library"]) for row in quality.read_log(log)]
+    assert sorted(measured) == [
+        (name, library) for name in ("one", "two") for library in ("PyMatting", "classmat")
+    ]
+    assert len(json.loads(target.read_text())["rows"]) == 4
+    before = log.read_text()
+    quality.main(**options)
+    assert log.read_text() == before
+
+
+def test_without_the_peer(scenes, tmp_path):
+    target = tmp_path / "quality.json"
+    quality.main(methods="closed-form,alone", trimaps="1", with_peer=False, json_file=target)
+    report = json.loads(target.read_text())
+    assert {row["library"] for row in report["rows"]} == {"classmat"}
+    ranking = report["summary"]["1"]["ranking"]
+    assert list(ranking) == ["alone", "closed-form"]
+    assert ranking["alone"]["wins"] == ranking["alone"]["photos"] == 2
+    assert ranking["alone"]["mse_ratio_of_means"] == pytest.approx(1e-6)
+    assert ranking["closed-form"]["mean_rank"] == 2
+
+
+def test_sheets_show_every_matte(scenes, monkeypatch, tmp_path):
+    monkeypatch.setattr(quality.classmat, "write_image", cm.write_image, raising=False)
+    monkeypatch.setattr(quality.classmat, "read_matte", cm.read_matte, raising=False)
+    quality.main(methods="closed-form,alone", photos="one", trimaps="1", sheets=tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {
+        "sheet_one_1.png",
+        "one_1_closed-form_classmat.png",
+        "one_1_closed-form_PyMatting.png",
+        "one_1_alone_classmat.png",
+    }
+    height, width, _ = cm.read_image(tmp_path / "sheet_one_1.png").shape
+    assert width > height  # four columns, two rows
+
+
+def test_scenes_have_a_coarse_trimap():
+    tight, coarse = (next(quality.load_photos(None, ["disc"], kind)) for kind in (1, 2))
+    is_unknown = [photo.trimap == 128 for photo in (tight, coarse)]
+    assert is_unknown[1][is_unknown[0]].all()
+    assert is_unknown[1].sum() > is_unknown[0].sum()
+    assert {0, 255} <= set(np.unique(coarse.trimap))
 
 
 def test_unknown_names(scenes, tmp_path):
@@ -89,5 +144,7 @@ def test_unknown_names(scenes, tmp_path):
         quality.find_runners(["median"])
     with pytest.raises(typer.BadParameter, match="no photo three; there are one, two"):
         quality.choose_photos(None, ["three"])
+    with pytest.raises(typer.BadParameter, match="trimaps are 3; there are 1 and 2"):
+        quality.choose_trimaps(["3"])
     with pytest.raises(typer.BadParameter, match="has no files NAME_image"):
         quality.choose_photos(tmp_path, [])

@@ -7,6 +7,7 @@ import pytest
 
 import classmat as cm
 from classmat.images.io import read_rgba
+from classmat.matting.refine import refine_matte
 
 
 def test_cutout(run, files):
@@ -21,6 +22,23 @@ def test_cutout_folders_on_a_colour(run, folders):
     for name in ("ant", "bee", "cow"):
         composed = cm.read_image(folders / f"out/{name}.png")
         assert composed[cm.read_matte(folders / f"mattes/{name}.png") == 0].max() == 0
+
+
+@pytest.mark.parametrize("method", ["trimap", "prior", "guided"])
+def test_refine(run, files, method):
+    run(
+        "refine",
+        files / "photo.png",
+        files / "mask.png",
+        "-o",
+        files / "out.png",
+        "--method",
+        method,
+        "--bits",
+        16,
+    )
+    expected = refine_matte(cm.read_image(files / "photo.png"), cm.read_matte(files / "mask.png"), method=method)
+    np.testing.assert_allclose(cm.read_matte(files / "out.png"), expected, atol=1e-4)
 
 
 def test_trimap(run, files):

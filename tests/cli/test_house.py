@@ -15,10 +15,12 @@ from rich.console import Console
 from typer.main import get_command
 
 import classmat as cm
-from classmat.cli import _errors, _progress, cutout, demo, evaluate, matte, trimap
+from classmat.cli import _errors, _progress, cutout, demo, evaluate, matte, refine, trimap
 from classmat.cli.app import app
 
-MODULES = {module.__name__.rpartition(".")[2]: module for module in (matte, cutout, trimap, evaluate, demo)}
+MODULES = {
+    module.__name__.rpartition(".")[2]: module for module in (matte, refine, cutout, trimap, evaluate, demo)
+}
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 
@@ -64,8 +66,9 @@ def test_page_names_every_option(name):
         assert option.startswith("--help") or not option.startswith("--") or f"`{option}" in section
 
 
-def test_help_of_matte_names_every_method(run):
-    shown = run("matte", "--help").stdout
+@pytest.mark.parametrize("command", ["matte", "refine"])
+def test_help_names_every_method(run, command):
+    shown = run(command, "--help").stdout
     for method in cm.METHODS:
         assert method in shown
 

@@ -8,6 +8,8 @@ from scipy import ndimage
 
 from classmat.images import gallery
 from classmat.kernels import foreground as kernels
+from classmat.kernels import foreground_levels
+from classmat.matting import _foreground_closed_form
 from classmat.matting.foreground import cutout, estimate_foreground
 
 
@@ -96,7 +98,7 @@ def unprojected(image, alpha, **options):
         seen.extend(x.transpose(0, 3, 2, 1).reshape(h, -1, channels)[:, :w].copy() for x in (F, B))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "finish", keep)
+        patch.setattr(foreground_levels, "finish", keep)
         estimate_foreground(image, alpha, noise=0, **options)
     return seen
 
@@ -111,6 +113,18 @@ def test_pieces_and_strips_join_without_a_seam(width):
     expected = naive_foreground.estimate(image, alpha, reg=1e-3)
     for field, reference in zip(unprojected(image, alpha, regularization=1e-3), expected, strict=True):
         np.testing.assert_allclose(field, reference, atol=2e-5)
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 3])
+def test_flat_parts_of_a_matte_are_those_of_the_naive_twin(iterations):
+    """One colour is held at the image there: off by no more than the regularization, which draws it away."""
+    alpha = soft_disc(150, 333)
+    assert ((alpha == 0) | (alpha == 1)).mean() > 0.8
+    image = scene(alpha)[0][..., :1]
+    options = {"regularization": 1e-4, "n_big_iterations": iterations}
+    expected = naive_foreground.estimate(image, alpha, reg=1e-4, n_big=iterations)
+    for field, reference in zip(unprojected(image, alpha, **options), expected, strict=True):
+        np.testing.assert_allclose(field, reference, atol=1e-3)
 
 
 @pytest.mark.parametrize("alpha", [soft_disc(), strands()], ids=["disc", "strands"])
@@ -161,7 +175,7 @@ def test_grey_is_one_channel_of_colour():
 
 
 def test_transposing_and_exchanging_the_layers():
-    alpha = strands(128, 128)
+    alpha = np.round(strands(128, 128) * 1024) / 1024  # 1 - alpha is exact in float32 too
     image, _, _ = scene(alpha)
     F, B = estimate_foreground(image, alpha)
     F_t, B_t = estimate_foreground(image.transpose(1, 0, 2), alpha.T)
@@ -238,12 +252,19 @@ GOOD = np.full((4, 5, 3), 0.5), np.full((4, 5), 0.5)
         (GOOD[0][0, 0], GOOD[1], {}, ValueError, "image has shape"),
         (GOOD[0][:0], GOOD[1][:0], {}, ValueError, "image is empty"),
         ("photo.png", GOOD[1], {}, TypeError, "image is a str"),
-        (*GOOD, {"method": "magic"}, ValueError, "method is 'magic'; accepted are 'multilevel'"),
+        (*GOOD, {"method": "magic"}, ValueError, "method is 'magic'; accepted are 'multilevel', 'closed-form'"),
         (*GOOD, {"regularization": 0}, ValueError, "regularization is 0"),
         (*GOOD, {"gradient_weight": -1.0}, ValueError, "gradient_weight is -1"),
         (*GOOD, {"n_big_iterations": 1.5}, TypeError, "n_big_iterations is 1.5"),
         (*GOOD, {"n_small_iterations": -1}, ValueError, "n_small_iterations is -1"),
         (*GOOD, {"small_size": "32"}, TypeError, "small_size is '32'"),
+        (*GOOD, {"rtol": 0}, ValueError, "rtol is 0"),
+        (*GOOD, {"x0": GOOD[0]}, TypeError, r"x0 is a ndarray; accepted is a pair \(foreground, background\)"),
+        (*GOOD, {"x0": (GOOD[0], GOOD[0][1:])}, ValueError, r"x0\[1\] has shape \(3, 5, 3\)"),
+        (*GOOD, {"x0": (GOOD[0] + 2, GOOD[0])}, ValueError, r"x0\[0\] is float with values"),
+        (*GOOD, {"out": GOOD}, TypeError, r"out\[0\] is of dtype float64; accepted is .* float32"),
+        (*GOOD, {"out": 2 * [np.empty((4, 5), np.float32)]}, ValueError, r"out\[0\] has shape \(4, 5\)"),
+        (*GOOD, {"out": 2 * [np.empty((4, 3, 5), np.float32).transpose(0, 2, 1)]}, ValueError, "not contiguous"),
     ],
 )
 @pytest.mark.parametrize("function", [estimate_foreground, cutout])
@@ -281,6 +302,105 @@ def test_the_residual_that_noise_explains_stays_out_of_the_colours():
 def test_bad_noise(noise):
     with pytest.raises(ValueError, match=f"noise is {noise:g}"):
         estimate_foreground(*GOOD, noise=noise)
+
+
+METHODS = ("multilevel", "closed-form")
+
+
+def fractional_case(h, w, seed):
+    """One channel and a smooth matte without flat parts but for a few known pixels."""
+    rng = np.random.default_rng(seed)
+    alpha = np.clip(ndimage.gaussian_filter(rng.uniform(-0.5, 1.5, (h, w)), 1) * 2 - 0.5, 0, 1).astype(np.float32)
+    return rng.random((h, w)).astype(np.float32), alpha
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_closed_form_is_the_dense_solution(seed):
+    image, alpha = fractional_case(12, 12, seed)
+    band = _foreground_closed_form.make_band(alpha, 1e-3, 1.0)
+    F, B = naive_foreground.closed_form(image.astype(np.float64), alpha.astype(np.float64), reg=1e-3)
+    # What lies among its like does not take part: it is held, here at the dense solution.
+    open_places, others = np.split(band.places, [len(band.neighbours)])
+    start = [np.full(band.places.shape, 0.5, np.float32) for _ in range(2)]
+    for x, exact, known in zip(start, (F, B), (1, 0), strict=True):
+        is_known = alpha.ravel()[open_places] == known
+        x[: len(open_places)][is_known] = image.ravel()[open_places][is_known]
+        x[len(open_places) :] = exact.ravel()[others]
+    values = image.ravel()[band.places]
+    reached = _foreground_closed_form.solve_channel(values, band, *start, 1e-6)
+    assert reached <= 1e-6
+    for x, exact in zip(start, (F, B), strict=True):
+        np.testing.assert_allclose(x, exact.ravel()[band.places], atol=2e-4)
+
+
+def test_closed_form_lowers_the_cost():
+    alpha = strands()
+    image, _, _ = scene(alpha)
+
+    def cost(F, B):
+        weights = [1e-5 + np.abs(np.diff(alpha, axis=axis)) for axis in (0, 1)]
+        smooth = sum(
+            (w[..., None] * np.diff(x, axis=axis) ** 2).sum() for axis, w in enumerate(weights) for x in (F, B)
+        )
+        return (composite_error(image, alpha, F, B) ** 2).sum() + smooth
+
+    options = {"noise": 0, "gradient_weight": 1.0}
+    costs = [cost(*estimate_foreground(image, alpha, method=method, **options)) for method in METHODS]
+    assert costs[1] < costs[0]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_known_colours_are_the_image_and_the_composite_reproduces_it(method):
+    image, alpha = random_case(31, 40, 8, np.float32)
+    F, B = estimate_foreground(image, alpha, method=method, noise=0)
+    np.testing.assert_array_equal(F[alpha == 1], image[alpha == 1])
+    np.testing.assert_array_equal(B[alpha == 0], image[alpha == 0])
+    assert composite_error(image, alpha, F, B).max() < 5e-7
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 1), (5, 6)])
+def test_closed_form_of_a_constant_matte(value, shape):
+    image = np.random.default_rng(0).random((*shape, 3)).astype(np.float32)
+    F, B = estimate_foreground(image, np.full(shape, value, np.float32), method="closed-form", noise=0)
+    assert np.isfinite(F).all()
+    assert np.isfinite(B).all()
+    assert composite_error(image, np.full(shape, value), F, B).max() < 5e-7
+
+
+def test_a_warm_start_leads_to_the_same_solution():
+    alpha = strands().astype(np.float32)
+    image = scene(alpha)[0].astype(np.float32)
+    options = {"method": "closed-form", "rtol": 1e-6}
+    cold = estimate_foreground(image, alpha, **options)
+    rng = np.random.default_rng(0)
+    start = [np.clip(field + rng.normal(0, 0.02, field.shape), 0, 1) for field in cold]
+    F, B = estimate_foreground(image, alpha, x0=start, **options)
+    assert weighted_error(F, cold[0], alpha) < 2e-4
+    assert weighted_error(B, cold[1], 1 - alpha) < 2e-4
+
+
+def test_a_multilevel_warm_start_stays_where_it_is():
+    alpha = strands().astype(np.float32)
+    image, F_true, _ = scene(alpha)
+    cold = estimate_foreground(image, alpha, n_big_iterations=20)
+    warm = estimate_foreground(image, alpha, x0=cold)
+    assert weighted_error(warm[0], cold[0], alpha) < 1e-3
+    assert weighted_error(warm[0], F_true, alpha) <= 1.05 * weighted_error(cold[0], F_true, alpha)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(33, 40, 3), (33, 41, 3), (33, 41)])
+def test_results_are_put_where_asked(method, shape):
+    image, alpha = random_case(*shape[:2], 3, np.float32)
+    image = image if len(shape) == 3 else image[..., 0]
+    out = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+    results = estimate_foreground(image, alpha, method=method, out=out)
+    for target, result, expected in zip(
+        out, results, estimate_foreground(image, alpha, method=method), strict=True
+    ):
+        assert result is target
+        np.testing.assert_array_equal(result, expected)
 
 
 GALLERY = {

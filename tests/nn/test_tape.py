@@ -1,6 +1,5 @@
 """The tape against HIPS autograd on random graphs, against differences, and what it promises of memory and calls."""
 
-import gc
 import weakref
 from typing import NamedTuple
 
@@ -155,7 +154,7 @@ def test_a_chain_of_ten_thousand():
 
 def test_a_chain_that_is_thrown_away():
     y = tape.Variable(1.0)
-    for _ in range(100_000):
+    for _ in range(30_000):
         y = y + 1
     del y
 
@@ -197,7 +196,6 @@ def test_constants_are_not_recorded():
     alive = weakref.ref(array)
     total = (tape.Variable(np.ones(3)) + array).sum()
     del array
-    gc.collect()
     assert alive() is None, "a sum keeps what it does not need"
     assert total.value == 6
 
@@ -216,7 +214,6 @@ def test_what_is_behind_is_freed_on_the_way():
             alive.append(weakref.ref(residual))
 
             def pullback(bar, residual=residual):
-                gc.collect()
                 assert [one() is not None for one in alive] == [i <= number for i in range(5)]
                 return (bar * residual[0],)
 
@@ -224,7 +221,6 @@ def test_what_is_behind_is_freed_on_the_way():
 
         y = tape.apply(op_vjp, y)
     tape.gradients(y, x)
-    gc.collect()
     assert all(one() is None for one in alive)
 
 

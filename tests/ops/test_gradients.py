@@ -112,7 +112,7 @@ def test_the_table_knows_its_functions(op):
 def test_kinds_are_shapes(op):
     dimensions = {
         **{"plane": 2, "positive": 2, "coarse": 2, "labels": 2, "image": 3, "channels": 3, "scalar": 0},
-        **{"vector": 1, "levels": 1, "entries": 1, "pattern": 1},
+        **{"links": 3, "vector": 1, "levels": 1, "entries": 1, "pattern": 1},
     }
     for batch in (None, 2):
         args, static = op.example(np.random.default_rng(0), 5, 6, batch)
