@@ -4,5 +4,8 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["activations", "checkpoint", "convolution", "normalisation", "optimisers", "pooling", "tape"],
+    submodules=[
+        *["activations", "augment", "checkpoint", "convolution", "data", "fast_deep_matting", "joining"],
+        *["normalisation", "optimisers", "pooling", "tape", "training"],
+    ],
 )

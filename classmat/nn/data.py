@@ -6,7 +6,7 @@ A batch depends on the seed and on its number alone, so training that goes on af
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,9 +54,13 @@ def find_pairs(folder: str | os.PathLike[str]) -> list[Pair]:
     photos = _pictures(root / "image")
     missing = [path.name for path in photos if path.stem not in mattes]
     if missing:
-        raise ValueError(f"{told_path(root / 'alpha')} has no matte for {missing[0]} and {len(missing) - 1} others.")
+        raise ValueError(
+            f"{told_path(root / 'alpha')} has no matte for {missing[0]} and {len(missing) - 1} others."
+        )
     if not photos:
-        raise ValueError(f"{told_path(root / 'image')} has no pictures; accepted are {', '.join(sorted(SUFFIXES))}.")
+        raise ValueError(
+            f"{told_path(root / 'image')} has no pictures; accepted are {', '.join(sorted(SUFFIXES))}."
+        )
     return [Pair(path, mattes[path.stem]) for path in photos]
 
 
@@ -167,7 +171,9 @@ class Batches:
         return self.augmentation.apply(rng, image / np.float32(255), alpha / np.float32(255), self.size)
 
 
-def prefetched(batches: Callable[[int], Batch], first: int, *, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
+def prefetched(
+    batches: Callable[[int], Batch], first: int, *, workers: int = 1, ahead: int = 4
+) -> Generator[Batch, None, None]:
     """Yield the batches from number `first` on, made in worker processes some batches ahead; without workers, here.
 
     Close the iterator, or leave its ``contextlib.closing``, to end the processes.
@@ -191,7 +197,7 @@ _batches: Callable[[int], Batch] | None = None  # of a worker process
 
 
 def _begin(batches: Callable[[int], Batch] | None) -> None:
-    global _batches  # noqa: PLW0603
+    global _batches
     _batches = batches
 
 
@@ -208,7 +214,9 @@ def _pool(workers: int, batches: Callable[[int], Batch] | None = None) -> Proces
 
 def _pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise NotADirectoryError(f"{told_path(folder)} is no folder; accepted is one with photos in image/, mattes in alpha/.")
+        raise NotADirectoryError(
+            f"{told_path(folder)} is no folder; accepted is one with photos in image/, mattes in alpha/."
+        )
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 

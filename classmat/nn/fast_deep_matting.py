@@ -75,7 +75,8 @@ def light_dense_network(params: Tree, image: Any) -> Any:
     height, width = np.shape(value_of(image))[-3:-1]
     small = _convolve(params["initial"], image, stride=2)
     pooled = apply(max_pool2d_vjp, image, ceil_mode=True)
-    seen, features = apply(concatenate_vjp, small, pooled), []
+    seen = apply(concatenate_vjp, small, pooled)
+    features: list[Any] = []
     for i, dilation in enumerate(DILATIONS):
         before = apply(concatenate_vjp, seen, *features) if features else seen
         features.append(apply(relu_vjp, _convolve(params[f"dense{i + 1}"], before, dilation=dilation)))

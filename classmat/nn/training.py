@@ -36,7 +36,7 @@ class Stage:
     rate : callable
         From the number of steps done in this stage to the learning rate.
     optimiser : SGD or Adam
-    largest_gradient : float
+    largest_gradient : float, optional
         Gradients with a larger norm are scaled down to it.
     """
 
@@ -46,7 +46,7 @@ class Stage:
     steps: int
     rate: Schedule
     optimiser: SGD | Adam = field(default_factory=Adam)
-    largest_gradient: float = float("inf")
+    largest_gradient: float | None = None
 
     def __post_init__(self) -> None:
         as_count(self.steps, name="steps", low=1)
@@ -101,8 +101,8 @@ class Progress:
                     f"{told_path(path)} is of a training with {name} = {found.get(name)!r}, this one has {value!r}."
                 )
         losses = trees["history"]["losses"].tolist()
-        branches = (trees.get(name, {}) for name in ("params", "buffers"))
-        return cls(*branches, found["stage"], found["step"], trees.get("state", {}), losses)
+        params, buffers, state = (trees.get(name, {}) for name in ("params", "buffers", "state"))
+        return cls(params, buffers, found["stage"], found["step"], state, losses)
 
 
 def train(
@@ -159,7 +159,9 @@ def train(
     return progress
 
 
-def resume(checkpoint: str | os.PathLike[str], start: Callable[[], Progress], manifest: Mapping[str, Any]) -> Progress:
+def resume(
+    checkpoint: str | os.PathLike[str], start: Callable[[], Progress], manifest: Mapping[str, Any]
+) -> Progress:
     """Return what a checkpoint holds, or, where there is none, what `start` returns."""
     return Progress.load(checkpoint, manifest) if Path(checkpoint).exists() else start()
 
@@ -170,7 +172,9 @@ def _take_step(progress: Progress, stage: Stage, batch: Batch) -> None:
     value = float(value_of(loss))
     if not np.isfinite(value):
         raise FloatingPointError(f"the loss is {value} after {progress.step} steps of the stage {stage.name!r}.")
-    grads, _ = clip_gradients(gradients(loss, moving), stage.largest_gradient)
+    grads = gradients(loss, moving)
+    if stage.largest_gradient is not None:
+        grads, _ = clip_gradients(grads, stage.largest_gradient)
     chosen, progress.state = stage.optimiser.step(
         _chosen(progress.params, stage), grads, progress.state, rate=stage.rate(progress.step)
     )
