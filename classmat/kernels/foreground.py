@@ -242,41 +242,46 @@ def _double_row(coarse, fine, y):
 
 
 @jit
-def _relax_strip(
-    foreground, background, image, cov, alpha, var, strip, halves, reg, slope, is_first, coarse_F, coarse_B
+def _relax_rows(
+    foreground,
+    background,
+    image,
+    cov,
+    alpha,
+    var,
+    strip,
+    is_seam,
+    halves,
+    reg,
+    slope,
+    is_first,
+    coarse_F,
+    coarse_B,
 ):
-    """Do half sweeps, each one row behind the one before: rows stay cached from the first to the last.
+    """Do half sweeps of a strip, each one row behind the one before: rows stay cached from the first to the last.
 
-    Next to other strips, each half sweep stops a row earlier than the one before; `_relax_seam` does those rows.
-    Rows between the first and the last one begin with their values in the coarser level.
+    Next to other strips, each half sweep stops a row earlier than the one before. What that leaves is the seam of a
+    strip and the next one, a later call: its rows, of which no other seam needs any, in the same order.
+    Rows between the first and the last one of a strip begin with their values in the coarser level.
     """
     t = np.empty(TEMPORARY, np.float32)
     h = alpha.shape[0]
     begin, end = strip * STRIP, min((strip + 1) * STRIP, h)
-    for front in range(begin, end + halves - 1):
-        if coarse_F.size > 0 and front < end - 2:
+    first, last = (end, min(end + halves, h) + halves) if is_seam else (begin, end + halves - 1)
+    for front in range(first, last):
+        if coarse_F.size > 0 and not is_seam and front < end - 2:
             _double_row(coarse_F, foreground, front + 1)
             _double_row(coarse_B, background, front + 1)
         for half in range(halves):
-            low = begin + half if begin > 0 else 0
-            high = end - half if end < h else h
+            if is_seam:
+                low, high = end - half, min(end + half, h)
+            else:
+                low, high = begin + half if begin > 0 else 0, end - half if end < h else h
             if low <= front - half < high:
                 _relax_row(
                     t, foreground, background, image, cov, alpha, var, front - half, half & 1, reg, slope,
                     is_first and half < 2,
                 )  # fmt: skip
-
-
-@jit
-def _relax_seam(foreground, background, image, cov, alpha, var, strip, halves, reg, slope, is_first):
-    """Do the rows that a strip and the next one have left, none of which other seams need."""
-    t = np.empty(TEMPORARY, np.float32)
-    h, middle = alpha.shape[0], (strip + 1) * STRIP
-    for half in range(1, halves):
-        for y in range(middle - half, min(middle + half, h)):
-            _relax_row(
-                t, foreground, background, image, cov, alpha, var, y, half & 1, reg, slope, is_first and half < 2
-            )
 
 
 @jit
@@ -308,26 +313,20 @@ def relax(coarse_F, coarse_B, foreground, background, image, cov, alpha, var, it
     """
     h, _, half_w = alpha.shape
     strips = (h + STRIP - 1) // STRIP
-    is_small = 2 * h * half_w <= SERIAL
+    # One loop for small and large, strips and seams: each copy of it would compile for seconds.
+    tasks = 1 if 2 * h * half_w <= SERIAL else strips
     if coarse_F.size > 0:
         for strip in range(strips):
             _double_ends(coarse_F, coarse_B, foreground, background, strip)
     for done in range(0, max(iterations, 1), AT_ONCE):
         halves = 2 * min(iterations - done, AT_ONCE)
         above_F, above_B = (coarse_F, coarse_B) if done == 0 else (coarse_F[:0], coarse_B[:0])
-        if is_small:
-            for strip in range(strips):
-                _relax_strip(
-                    foreground, background, image, cov, alpha, var, strip, halves, reg, slope, done == 0,
-                    above_F, above_B,
-                )  # fmt: skip
-            for strip in range(strips - 1):
-                _relax_seam(foreground, background, image, cov, alpha, var, strip, halves, reg, slope, done == 0)
-        else:
-            for strip in prange(strips):
-                _relax_strip(
-                    foreground, background, image, cov, alpha, var, strip, halves, reg, slope, done == 0,
-                    above_F, above_B,
-                )  # fmt: skip
-            for strip in prange(strips - 1):
-                _relax_seam(foreground, background, image, cov, alpha, var, strip, halves, reg, slope, done == 0)
+        for seam in range(2):
+            for task in prange(tasks):
+                for strip in range(
+                    task * strips // tasks, (task + 1) * strips // tasks - (seam if task == tasks - 1 else 0)
+                ):
+                    _relax_rows(
+                        foreground, background, image, cov, alpha, var, strip, seam == 1, halves, reg, slope, done == 0,
+                        above_F, above_B,
+                    )  # fmt: skip
