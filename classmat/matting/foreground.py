@@ -125,6 +125,8 @@ def estimate_foreground(
     tolerance = as_number(rtol, name="rtol", low=0, exclusive=True)
     level, shape, deviation = _finest_level(image, alpha)
     targets = None if out is None else [as_output(field, shape, name=name) for name, field in _pair(out, "out")]
+    if targets is not None and np.shares_memory(*targets):
+        raise ValueError("out is twice the same memory; accepted is a pair of arrays that share none.")
     if noise is not None:
         deviation[:] = as_number(noise, name="noise", low=0, high=1)
     slope *= 1 + min(_NOISE_SLOPE * float(deviation.mean()), _MOST_NOISE_SLOPE)
@@ -136,6 +138,8 @@ def estimate_foreground(
         if method == "multilevel":
             nothing = F[:0]
             kernels.relax(nothing, nothing, F, B, *level, n_big, np.float32(reg), np.float32(slope))
+    if method == "closed-form" and targets is not None:  # it reads both again, and they may be where results go
+        image, alpha = (np.array(x) if _overlap(x, targets) else x for x in (image, alpha))
     result = _plain(F, B, level, deviation, shape, targets)
     del F, B, level
     if method == "closed-form":
@@ -243,6 +247,10 @@ def _pair(fields: Any, name: str) -> list[tuple[str, Any]]:
     if not isinstance(fields, tuple | list) or len(fields) != 2:
         raise TypeError(f"{name} is a {type(fields).__name__}; accepted is a pair (foreground, background).")
     return [(f"{name}[{i}]", field) for i, field in enumerate(fields)]
+
+
+def _overlap(values: ArrayLike, targets: list[NDArray[np.float32]]) -> bool:
+    return isinstance(values, np.ndarray) and any(np.may_share_memory(values, target) for target in targets)
 
 
 def _start(

@@ -1,5 +1,6 @@
 """KNN matting (Chen, Li, Tang 2013), with hard or with soft constraints, for two layers or for several."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Literal, overload
 
@@ -24,6 +25,7 @@ from ._known import solve_unknown, warm_start
 Matte = NDArray[np.float64]
 
 _RTOL = 1e-7  # docs/decisions/2026-11-21-knn.md
+_LARGEST = 1e12  # weight of a prior: what is added to it must still count
 
 
 @overload
@@ -200,7 +202,7 @@ def knn_matting_with_prior(
     confidence : array_like, (h, w)
         How much the prior counts at each pixel, at least 0; above 0 somewhere.
     lam : float
-        Weight of the prior, above 0; a link between two pixels has a weight of about 1.
+        Weight of the prior, above 0 and at most 1e12; a link between two pixels has a weight of about 1.
     n_neighbors, distance_weights, colour_space, kernel
         As in `classmat.knn_laplacian`.
     rtol, x0, callback, return_info
@@ -237,15 +239,24 @@ def knn_matting_with_prior(
     weight = as_plane(confidence, name="confidence", low=0)
     require_same_size(pixels, expected, names=("image", "prior"))
     require_same_size(pixels, weight, names=("image", "confidence"))
-    pull = as_number(lam, name="lam", low=0, exclusive=True) * weight.ravel()
+    pull = as_number(lam, name="lam", low=0, high=_LARGEST, exclusive=True) * weight.ravel()
     if not pull.any():
         raise ValueError("confidence is 0 everywhere; at least one pixel needs some, or any matte would do.")
     space = Space.checked(pixels, n_neighbors, distance_weights, colour_space, kernel)
     everywhere = np.ones(weight.shape, bool)
     start = warm_start(x0, everywhere)
     A, _ = knn_system(space, everywhere, pull)
-    tolerance = _RTOL if rtol is None else rtol
-    solution = solve(A, pull * expected.ravel(), method="cg", x0=start, rtol=tolerance, callback=callback)
+    # What is solved for is the difference to the prior: b has none of the weights, which would hide all else in its norm.
+    held = np.where(pull > 0, expected.ravel(), 0)
+    found = solve(
+        A,
+        pull * held - A @ held,
+        method="cg",
+        x0=None if start is None else start - held,
+        rtol=_RTOL if rtol is None else rtol,
+        callback=callback,
+    )
+    solution = dataclasses.replace(found, x=found.x + held)
     alpha = np.clip(solution.x, 0, 1).reshape(expected.shape)
     return (alpha, solution) if return_info else alpha
 
@@ -317,5 +328,6 @@ def knn_layers(
         A, B = knn_system(space, is_unknown)
         right = B @ mattes.reshape(layer.size, count)
         x = solve(A, right, method="cg", rtol=_RTOL if rtol is None else rtol, callback=callback).x.clip(0, 1)
-        mattes[is_unknown] = x / x.sum(axis=1, keepdims=True)
+        total = x.sum(axis=1, keepdims=True)  # 0 where a solve was stopped before anything reached the pixel
+        mattes[is_unknown] = np.where(total > 0, x / np.where(total > 0, total, 1), 1 / count)
     return mattes

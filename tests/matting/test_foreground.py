@@ -403,6 +403,25 @@ def test_results_are_put_where_asked(method, shape):
         np.testing.assert_array_equal(result, expected)
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("reused", ["image", "alpha"])
+def test_results_may_replace_what_they_are_made_of(method, reused):
+    image, alpha = random_case(33, 40, 3, np.float32)
+    image = image[..., 0].copy()
+    expected = estimate_foreground(image, alpha, method=method)
+    out = (image if reused == "image" else alpha), np.empty_like(alpha)
+    results = estimate_foreground(image, alpha, method=method, out=out)
+    for result, right in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(result, right)
+
+
+def test_both_results_in_one_array_are_refused():
+    image, alpha = random_case(8, 9, 3, np.float32)
+    out = np.empty_like(image)
+    with pytest.raises(ValueError, match="out is twice the same memory"):
+        estimate_foreground(image, alpha, out=(out, out))
+
+
 GALLERY = {
     "portrait 0": lambda: gallery.portrait(400, 300, seed=0),
     "portrait 3": lambda: gallery.portrait(400, 300, seed=3),

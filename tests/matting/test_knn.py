@@ -89,6 +89,28 @@ def test_prior_equals_a_direct_solve():
     assert np.abs(alpha.ravel() - exact.clip(0, 1)).max() < 1e-4
 
 
+@pytest.mark.parametrize("lam", [1e4, 1e8, 1e12])
+def test_a_strong_prior_is_a_trimap(lam):
+    scene = cm.gallery.hair(40, 50)
+    certain = scene.trimap != 128
+    hard, _ = knn_matting(scene.image, scene.trimap, return_info=True, rtol=1e-10)
+    soft, info = knn_matting_with_prior(scene.image, scene.trimap / 255, certain, lam=lam, return_info=True)
+    assert info.converged
+    assert abs(soft[certain] - scene.trimap[certain] / 255).max() < 100 / lam
+    if lam > 1e6:  # known pixels choose too, other than with a trimap: the mattes are alike, no more
+        assert abs(soft - hard).mean() < 0.05
+    A_rows = cm.knn_laplacian(scene.image)
+    residual = (A_rows @ info.x)[~certain.ravel()]
+    assert np.abs(residual).max() < 1e-4
+
+
+def test_layers_of_a_solve_that_stopped_early_are_numbers():
+    scene = cm.gallery.disc(24, 32)
+    labels = np.where(scene.trimap == 255, 1, np.where(scene.trimap == 0, 2, 0))
+    mattes = knn_layers(scene.image, labels, rtol=0.5)
+    np.testing.assert_allclose(mattes.sum(axis=2), 1)
+
+
 def test_prior_minimises_its_energy():
     rng = np.random.default_rng(0)
     prior, confidence = rng.random((16, 16)), rng.random((16, 16))
