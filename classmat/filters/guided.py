@@ -34,9 +34,10 @@ def guided_filter(guide: ArrayLike, src: ArrayLike, radius: int, eps: float) -> 
     For a colour guide ``a`` has three components and ``var`` is a 3x3 matrix, to whose diagonal eps is added (eqs. 19
     to 21). Windows are clipped at the border, where means are over the pixels they have.
 
-    Sums are float64 whatever the arguments are, running (the cost per pixel does not depend on the radius), and
-    of values less those of the first pixel: for float32 the result is as exact as float32 can hold. It does not depend
-    on the number of threads. Besides the result nothing of the size of the image is stored.
+    Sums are running (the cost per pixel does not depend on the radius), of values less those of the first pixel. They
+    are float64 whatever the arguments are, but those of the coefficients of a grey float32 guide, which are float32:
+    where coefficients are large (a small eps), some of the last digits are lost. The result does not depend on the
+    number of threads. Besides the result nothing of the size of the image is stored.
 
     Parameters
     ----------
@@ -197,6 +198,7 @@ def _run(task: Task, *, g: Planes | None = None, **results: Any) -> None:
     blocks = block_count(h, radius)
     workers = worker_count(task.p, blocks)
     is_finite = np.empty(workers, np.bool_)
+    columns, (level1, level2) = inverse_counts(w, radius), kernels.sum_types(kind, task.p.dtype)
     kernels.run(
         task.I,
         task.p,
@@ -206,7 +208,7 @@ def _run(task: Task, *, g: Planes | None = None, **results: Any) -> None:
         task.eps,
         *(results.get(name) for name in ("q", "I_bar", "is_means", "eps_rows")),
         radius,
-        (kernels.by_planes(inverse_counts(w, radius)), inverse_counts(h, radius)),
+        (kernels.by_planes(columns, level1), inverse_counts(h, radius), kernels.by_planes(columns, level2)),
         kernels.workspace(h, w, radius, workers, kind, task.p.dtype),
         blocks,
         is_finite,

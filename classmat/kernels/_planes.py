@@ -9,6 +9,7 @@ together cost 14 vector additions and 4 shuffles for 32 window sums, where a sca
 All is written in LLVM's own vector instructions, which exist for every processor, and always added in the same
 order. Products may be fused with the additions that follow, where the machine can: then they are not rounded.
 
+Numbers are float32 or float64: values have the type of the memory they come from, or of that at a pointer `like`.
 Values are `Lanes` with ``+ - * /``, pointers carry a type but no count of references. Nothing is checked.
 """
 
@@ -31,13 +32,16 @@ __all__ = [
     "deal",
     "deal3",
     "last",
+    "like",
     "load",
     "load_part",
     "move",
     "not_below",
     "point",
+    "prefetch",
     "read",
     "repeat",
+    "repeat_at",
     "replace",
     "slide",
     "store",
@@ -47,10 +51,8 @@ __all__ = [
 
 LANES, PLANES = 8, 4
 BLOCK = LANES * PLANES
-PART, WIDE = Lanes(types.float64, LANES), Lanes(types.float64, BLOCK)
 
-_DOUBLE, _INDEX, _BYTES = ir.DoubleType(), ir.IntType(32), 8
-_WIDE, _PLANE = ir.VectorType(_DOUBLE, BLOCK), ir.VectorType(_DOUBLE, LANES)
+_INDEX, _BYTES = ir.IntType(32), 8
 _DEALT = [PLANES * lane + plane for plane in range(PLANES) for lane in range(LANES)]
 _COLLECTED = [x % PLANES * LANES + x // PLANES for x in range(BLOCK)]
 
@@ -90,13 +92,16 @@ def _store(builder: Any, pointer: Any, index: Any, value: Any) -> None:
     builder.store(value, place, align=4 if isinstance(value.type.element, ir.FloatType) else _BYTES)
 
 
-def _widened(builder: Any, value: Any) -> Any:
-    vector = ir.VectorType(_DOUBLE, value.type.count)
-    return value if value.type == vector else builder.fpext(value, vector)
+def _as(builder: Any, value: Any, element: Any) -> Any:
+    """Return a vector as one of float32 or float64."""
+    if value.type.element == element:
+        return value
+    change = builder.fptrunc if isinstance(element, ir.FloatType) else builder.fpext
+    return change(value, ir.VectorType(element, value.type.count))
 
 
-def _narrowed(builder: Any, value: Any, vector: Any) -> Any:
-    return value if value.type == vector else builder.fptrunc(value, vector)
+def _block(kind: Any) -> Lanes:
+    return Lanes(kind.dtype, BLOCK)
 
 
 # Arithmetic
@@ -139,7 +144,7 @@ def not_below(typingctx, a, bound):
     """Return where a > bound a, else (and for NaN) the number `bound`."""
 
     def codegen(context, builder, signature, args):
-        bounds = _repeated(builder, args[1], a.count)
+        bounds = _repeated(builder, context.cast(builder, args[1], types.float64, a.number), a.count)
         return builder.select(builder.fcmp_ordered(">", args[0], bounds), args[0], bounds)
 
     return a(a, types.float64), codegen
@@ -152,7 +157,27 @@ def repeat(typingctx, number):
     def codegen(context, builder, signature, args):
         return _repeated(builder, args[0], BLOCK)
 
-    return WIDE(types.float64), codegen
+    return Lanes(number, BLOCK)(number), codegen
+
+
+@intrinsic
+def like(typingctx, value, pointer):
+    """Return a block in numbers of the type at the pointer."""
+
+    def codegen(context, builder, signature, args):
+        return _as(builder, args[0], context.get_value_type(pointer.dtype))
+
+    return Lanes(pointer.dtype, value.count)(value, pointer), codegen
+
+
+@intrinsic
+def repeat_at(typingctx, pointer, index):
+    """Return a block of one number in memory."""
+
+    def codegen(context, builder, signature, args):
+        return _repeated(builder, builder.load(builder.gep(args[0], [args[1]])), BLOCK)
+
+    return _block(pointer)(pointer, types.intp), codegen
 
 
 @intrinsic
@@ -160,7 +185,8 @@ def last(typingctx, value):
     """Return the number in the last column."""
 
     def codegen(context, builder, signature, args):
-        return builder.extract_element(args[0], _INDEX(value.count - 1))
+        number = builder.extract_element(args[0], _INDEX(value.count - 1))
+        return context.cast(builder, number, value.number, types.float64)
 
     return types.float64(value), codegen
 
@@ -177,7 +203,7 @@ def total(typingctx, value):
             v = builder.fadd(low, high)
         return builder.extract_element(v, _INDEX(0))
 
-    return types.float64(value), codegen
+    return value.number(value), codegen
 
 
 # Memory
@@ -228,20 +254,36 @@ def write(typingctx, pointer, index, number):
     return types.void(pointer, types.intp, types.float64), codegen
 
 
-def _loader(kind: Any) -> Any:
+@intrinsic
+def prefetch(typingctx, pointer, index):
+    """Ask for a block, which may lie outside of any array, to be brought to the second cache."""
+
+    def codegen(context, builder, signature, args):
+        signature = ir.FunctionType(ir.VoidType(), [args[0].type, _INDEX, _INDEX, _INDEX])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [args[0].type], signature)
+        lines = BLOCK * pointer.dtype.bitwidth // 8 // 64
+        for k in range(lines):
+            place = builder.add(args[1], args[1].type(k * BLOCK // lines))
+            builder.call(fetch, [builder.gep(args[0], [place]), _INDEX(0), _INDEX(2), _INDEX(1)])
+        return context.get_dummy_value()
+
+    return types.void(pointer, types.intp), codegen
+
+
+def _loader(count: int) -> Any:
     @intrinsic
     def load(typingctx, pointer, index):
         """Read neighbours in memory as they are."""
 
         def codegen(context, builder, signature, args):
-            return _widened(builder, _load(builder, args[0], args[1], _vector(context, pointer, kind.count)))
+            return _load(builder, args[0], args[1], _vector(context, pointer, count))
 
-        return kind(pointer, types.intp), codegen
+        return Lanes(pointer.dtype, count)(pointer, types.intp), codegen
 
     return load
 
 
-load, load_part = _loader(WIDE), _loader(PART)
+load, load_part = _loader(BLOCK), _loader(LANES)
 
 
 @intrinsic
@@ -249,34 +291,35 @@ def store(typingctx, pointer, index, value):
     """Write neighbours in memory as they are."""
 
     def codegen(context, builder, signature, args):
-        _store(builder, args[0], args[1], _narrowed(builder, args[2], _vector(context, pointer, value.count)))
+        _store(builder, args[0], args[1], _as(builder, args[2], context.get_value_type(pointer.dtype)))
         return context.get_dummy_value()
 
     return types.void(pointer, types.intp, value), codegen
 
 
 @intrinsic
-def replace(typingctx, pointer, index, value):
-    """Write a block, rounded to the memory's type; return the difference of new and old memory."""
+def replace(typingctx, pointer, index, value, like):
+    """Write a block, rounded to the memory's type; return new less old memory, in numbers of the type at `like`."""
 
     def codegen(context, builder, signature, args):
         vector = _vector(context, pointer, BLOCK)
-        old, new = _load(builder, args[0], args[1], vector), _narrowed(builder, args[2], vector)
+        old, new = _load(builder, args[0], args[1], vector), _as(builder, args[2], vector.element)
         _store(builder, args[0], args[1], new)
-        return builder.fsub(_widened(builder, new), _widened(builder, old))
+        element = context.get_value_type(like.dtype)
+        return builder.fsub(_as(builder, new, element), _as(builder, old, element))
 
-    return WIDE(pointer, types.intp, value), codegen
+    return _block(like)(pointer, types.intp, value, like), codegen
 
 
 @intrinsic
-def deal(typingctx, row, index):
-    """Read 32 columns of a row, by planes."""
+def deal(typingctx, row, index, like):
+    """Read 32 columns of a row, by planes, as numbers of the type at the pointer `like`."""
 
     def codegen(context, builder, signature, args):
         block = _load(builder, args[0], args[1], _vector(context, row, BLOCK))
-        return _widened(builder, _pick(builder, block, None, _DEALT))
+        return _as(builder, _pick(builder, block, None, _DEALT), context.get_value_type(like.dtype))
 
-    return WIDE(row, types.intp), codegen
+    return _block(like)(row, types.intp, like), codegen
 
 
 @intrinsic
@@ -284,7 +327,7 @@ def collect(typingctx, row, index, value):
     """Write 32 columns of a row from planes."""
 
     def codegen(context, builder, signature, args):
-        value = _narrowed(builder, args[2], _vector(context, row, BLOCK))
+        value = _as(builder, args[2], context.get_value_type(row.dtype))
         _store(builder, args[0], args[1], _pick(builder, value, None, _COLLECTED))
         return context.get_dummy_value()
 
@@ -292,18 +335,18 @@ def collect(typingctx, row, index, value):
 
 
 @intrinsic
-def deal3(typingctx, row, index):
-    """Read 32 columns of three channels, which lie side by side; index is that of the first number."""
+def deal3(typingctx, row, index, like):
+    """Read 32 columns of three channels, which lie side by side, as `deal` does; index is that of the first number."""
 
     def codegen(context, builder, signature, args):
-        vector = _vector(context, row, BLOCK)
+        vector, element = _vector(context, row, BLOCK), context.get_value_type(like.dtype)
         loads = [_load(builder, args[0], builder.add(args[1], args[1].type(BLOCK * k)), vector) for k in range(3)]
         low = _joined(builder, loads[:2])
         high = _joined(builder, [loads[2], ir.Constant(vector, ir.Undefined)])
         channels = [_pick(builder, low, high, [3 * x + a for x in _DEALT]) for a in range(3)]
-        return context.make_tuple(builder, signature.return_type, [_widened(builder, v) for v in channels])
+        return context.make_tuple(builder, signature.return_type, [_as(builder, v, element) for v in channels])
 
-    return types.UniTuple(WIDE, 3)(row, types.intp), codegen
+    return types.UniTuple(_block(like), 3)(row, types.intp, like), codegen
 
 
 @intrinsic
@@ -312,7 +355,7 @@ def collect3(typingctx, row, index, first, second, third):
 
     def codegen(context, builder, signature, args):
         vector = _vector(context, row, BLOCK)
-        values = [_narrowed(builder, v, vector) for v in args[2:]]
+        values = [_as(builder, v, vector.element) for v in args[2:]]
         low = _joined(builder, values[:2])
         high = _joined(builder, [values[2], ir.Constant(vector, ir.Undefined)])
         for k in range(3):
@@ -333,9 +376,11 @@ def add_to(typingctx, line, index, size, value):
 
     def codegen(context, builder, signature, args):
         pointer, index, size, value = args
+        vector = _vector(context, line, LANES)
+        value = _as(builder, value, vector.element)
         for plane in range(PLANES):
             at = builder.add(index, builder.mul(size, size.type(plane)))
-            sums = builder.fadd(_load(builder, pointer, at, _PLANE), _plane(builder, value, plane), flags=CONTRACT)
+            sums = builder.fadd(_load(builder, pointer, at, vector), _plane(builder, value, plane), flags=CONTRACT)
             _store(builder, pointer, at, sums)
         return context.get_dummy_value()
 
@@ -363,7 +408,7 @@ def slide(typingctx, line, index, ends, carry):
     def codegen(context, builder, signature, args):
         pointer, index, ends, carry = args
         at = [builder.add(index, builder.extract_value(ends, k)) for k in range(2 * PLANES)]
-        columns = [_load(builder, pointer, place, _PLANE) for place in at]
+        columns = [_load(builder, pointer, place, _vector(context, line, LANES)) for place in at]
         steps = [builder.fsub(columns[k], columns[PLANES + k]) for k in range(PLANES)]
         four = steps[0]
         for step in steps[1:]:
@@ -374,4 +419,4 @@ def slide(typingctx, line, index, ends, carry):
         block, carry = _joined(builder, sums), _pick(builder, sums[-1], None, [LANES - 1] * BLOCK)
         return context.make_tuple(builder, signature.return_type, [block, carry])
 
-    return types.UniTuple(WIDE, 2)(line, types.intp, ends, carry), codegen
+    return types.UniTuple(carry, 2)(line, types.intp, ends, carry), codegen

@@ -5,7 +5,8 @@ window of row ``j``; they give the coefficients of row ``j``, which go into a ri
 Level 2 sums coefficients over the window of row ``i = j - radius``; they give row ``i`` of the result. A window's
 sum is a running sum of columns (rows enter and leave), then a running sum along the row (`_planes.slide`).
 
-All sums are float64, of values less the image's first pixel, and begin anew at the first row of every *block of rows*.
+Sums are float64, but those of level 2 for a grey float32 guide are float32 (`sum_types`). They are of values less the
+image's first pixel, and begin anew at the first row of every *block of rows*.
 Any run of blocks can therefore be computed by itself to the same bits: the result does not depend on how many
 threads share the image, and no rounding errors travel further than a block.
 
@@ -65,10 +66,11 @@ def _point(images, instead, index):
 
 
 @jit
-def _begin_strip(I, p, is_rgb, sums, ring, blank, edges, wide):
+def _begin_strip(I, p, is_rgb, sums, sums2, ring, blank, edges, wide):
     """Clear all sums, fill blank rows and ends of rows with what counts nothing; returns that, the centre."""
     s = 1 if is_rgb is None else 3
     sums[:] = ZERO
+    sums2[:] = ZERO
     ring[:] = 0
     edges[:] = 0
     for x in range(3 * wide):
@@ -104,22 +106,23 @@ def _strip(
     k1,
 ):
     """Blocks of rows k0 to k1 of source n; returns whether all sums were finite."""
-    sums, ring, edges, blank, t, carry = arrays
+    sums, sums2, ring, edges, blank, t, carry, carry2 = arrays
     h, w = sources.shape[1:]
     m, size, wide = n // (sources.shape[0] // guides.shape[0]), sums.shape[1] // PLANES, ring.shape[2]
-    n_sums, left, is_finite = (sums.shape[0] - ring.shape[0], ring.shape[0]), margin_of(radius), True
+    n_sums, left, is_finite = (sums.shape[0], sums2.shape[0]), margin_of(radius), True
     shape, ends = (h, w, sums.shape[1], size, wide, ring.shape[1]), window_ends(radius, size)
-    centre = _begin_strip(guides[m], sources[n], is_rgb, sums, ring, blank, edges, wide)
+    centre = _begin_strip(guides[m], sources[n], is_rgb, sums, sums2, ring, blank, edges, wide)
     scratch = (
         point(sums, left),
-        point(sums, n_sums[0] * sums.shape[1] + left),
+        point(sums2, left),
         point(ring, 0),
         point(edges, 0),
         point(blank, 0),
         point(t, 0),
         point(carry, 0),
+        point(carry2, 0),
     )
-    frame = (point(weights[0], 0), point(weights[1], 0)), scratch, shape, ends, centre
+    frame = (point(weights[0], 0), point(weights[1], 0), point(weights[2], 0)), scratch, shape, ends, centre
     I, p, q = point(guides, m * h * guides.shape[2]), point(sources, n * h * w), point(values, n * h * w)
     cotangents, bars, pitch = (
         _point(g, sources, n * h * w),
@@ -133,7 +136,7 @@ def _strip(
             is_start = level1 < blocks and j == max(_first_row(level1, blocks, h) - radius, 0)
             if is_start:
                 level1 += 1
-                sums[: n_sums[0]] = ZERO
+                sums[:] = ZERO
             eps_bar, is_fine = compute_row(
                 I, p, cotangents, is_rgb, is_back, eps, j, radius, is_start, frame, n_sums
             )
@@ -147,7 +150,7 @@ def _strip(
             continue
         if level2 < k1 and i == _first_row(level2, blocks, h):
             level2 += 1
-            resum(sums, scratch, n_sums, i, radius, shape)
+            resum(sums2, scratch, n_sums, i, radius, shape)
         is_fine = store_row(I, p, cotangents, is_rgb, is_back, q, bars, is_means, pitch, i, radius, frame, n_sums)
         is_finite = is_finite and is_fine
     return is_finite
@@ -164,13 +167,13 @@ def run(
     and eps_rows (n, h) those of eps by rows. The images' blocks of rows are shared among as many workers as the
     workspace is for; is_finite (workers,) says whether a worker's sums were.
 
-    `weights` are 1 / (number of pixels in the window) of columns, by planes, and of rows; `workspace` is what
-    `workspace` returns.
+    `weights` are 1 / (number of pixels in the window) of columns, by planes, of rows, and of columns for
+    level 2; `workspace` is what `workspace` returns.
     """
-    sums, ring, edges, blank, t, carry = workspace
+    sums, sums2, ring, edges, blank, t, carry, carry2 = workspace
     units, workers = p.shape[0] * blocks, sums.shape[0]
     for s in prange(workers):
-        arrays = (sums[s], ring[s], edges[s], blank[s], t[s], carry[s])
+        arrays = (sums[s], sums2[s], ring[s], edges[s], blank[s], t[s], carry[s], carry2[s])
         unit, until, is_fine = s * units // workers, (s + 1) * units // workers, True
         while unit < until:
             n, k0 = unit // blocks, unit % blocks
@@ -199,17 +202,29 @@ def run(
         is_finite[s] = is_fine
 
 
+def sum_types(kind, dtype):
+    """Return the types of the sums of both levels for images of a type; kind as for `workspace`.
+
+    Level 1 is differences of large numbers: in float32 it would lose digits that a small eps makes visible. Level 2 is
+    means of what float32 rings hold.
+    """
+    return np.dtype(np.float64), np.dtype(np.float64 if any(kind) else dtype)
+
+
 def workspace(h, w, radius, workers, kind, dtype):
     """Return arrays that `run` works in; kind is (whether the guide has colours, whether it is the pullback)."""
     n1, n2 = N_SUMS[kind]
     wide = block_columns(w)
+    level1, level2 = sum_types(kind, dtype)
     return (
-        _aligned((workers, n1 + n2, PLANES * plane_size(w, radius)), np.dtype(np.float64)),
+        _aligned((workers, n1, PLANES * plane_size(w, radius)), level1),
+        _aligned((workers, n2, PLANES * plane_size(w, radius)), level2),
         _aligned((workers, n2, min(2 * radius + 1, h), wide), np.dtype(dtype)),
         np.empty((workers, EDGES, 3 * BLOCK), dtype),
         np.empty((workers, 5 * wide), dtype),
-        _aligned((workers, (n1 if kind[0] else n2) * BLOCK), np.dtype(np.float64)),
-        np.empty((workers, n1 + n2)),
+        _aligned((workers, (n1 if kind[0] else n2) * BLOCK), level2),
+        np.empty((workers, n1), level1),
+        np.empty((workers, n2), level2),
     )
 
 
@@ -221,8 +236,8 @@ def _aligned(shape, dtype):
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-def by_planes(weights):
+def by_planes(weights, dtype):
     """Return weights of columns in blocks, each by planes, and zeros for what fills the last."""
-    filled = np.zeros(block_columns(weights.size))
+    filled = np.zeros(block_columns(weights.size), dtype)
     filled[: weights.size] = weights
     return np.ascontiguousarray(filled.reshape(-1, LANES, PLANES).swapaxes(1, 2)).reshape(-1)

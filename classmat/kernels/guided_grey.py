@@ -14,10 +14,12 @@ from ._planes import (
     collect,
     deal,
     last,
+    like,
     load,
     not_below,
-    read,
+    prefetch,
     repeat,
+    repeat_at,
     replace,
     slide,
     total,
@@ -29,35 +31,42 @@ ZERO, ONE, TWO, HALF = np.float64(0), np.float64(1), np.float64(2), np.float64(0
 
 
 @jit
-def enter(S, stride, size, I_in, I_out, p_in, p_out, is_back, g, centre, wx, first, until):
+def enter(S, stride, size, w, I_in, I_out, p_in, p_out, is_back, g, centre, wx, first, until):
     """Add rows that enter to the sums of columns and take away those that leave.
 
     In the pullback also those of g: rows and weights, entering and leaving. With v and u, p and r less the centre,
     v^2 - u^2 and 2 (v p - u r) come from sums and differences: fewer operations, and the sum of I p is kept twice.
+    The next row, `w` further, is fetched ahead.
     """
     c, d = centre[0], centre[3]
     sum_p, sum_II, sum_Ip = at(S, stride), at(S, 2 * stride), at(S, 3 * stride)
     for b in range(first, until):
         x, k = BLOCK * b, LANES * b
-        v, u = deal(I_in, x), deal(I_out, x)
+        v, u = deal(I_in, x, S), deal(I_out, x, S)
+        prefetch(I_in, x + w)
+        prefetch(p_in, x + w)
         dI, mI = v - u, v + u - (c + c)
         add_to(S, k, size, dI)
         add_to(sum_II, k, size, dI * mI)
-        p, r = deal(p_in, x), deal(p_out, x)
+        p, r = deal(p_in, x, S), deal(p_out, x, S)
         dp, mp = p - r, p + r - (d + d)
         add_to(sum_p, k, size, dp)
         add_to(sum_Ip, k, size, dI * mp + mI * dp)
         if is_back is not None:
             inv = load(wx, x)
-            e, f = deal(g[0], x) * (inv * g[2]), deal(g[1], x) * (inv * g[3])
+            e, f = deal(g[0], x, S) * (inv * g[2]), deal(g[1], x, S) * (inv * g[3])
             add_to(at(S, 4 * stride), k, size, e * (v - c) - f * (u - c))
             add_to(at(S, 5 * stride), k, size, e - f)
 
 
 @jit
 def solve(S, stride, size, ends, C, S2, R, pitch, wx, wy, eps, first, until):
-    """Eqs. 5 and 6 of He et al.: a = cov / (var + eps), b = mean_p - a mean_I, to level 2."""
-    c0, c1, c2, c3 = repeat(read(C, 0)), repeat(read(C, 1)), repeat(read(C, 2)), repeat(read(C, 3))
+    """Eqs. 5 and 6 of He et al.: a = cov / (var + eps), b = mean_p - a mean_I, to level 2.
+
+    What is left after differences of large numbers is as exact as the ring, and so has the numbers of level 2; the
+    division has those of level 1, since eps may be too small for others.
+    """
+    c0, c1, c2, c3 = repeat_at(C, 0), repeat_at(C, 1), repeat_at(C, 2), repeat_at(C, 3)
     sum_p, sum_II, sum_Ip = at(S, stride), at(S, 2 * stride), at(S, 3 * stride)
     for b in range(first, until):
         x, k = BLOCK * b, LANES * b
@@ -69,9 +78,9 @@ def solve(S, stride, size, ends, C, S2, R, pitch, wx, wy, eps, first, until):
         s, c2 = slide(sum_II, k, ends, c2)
         var = not_below(s * inv - mean_I * mean_I, ZERO)
         s, c3 = slide(sum_Ip, k, ends, c3)
-        a = (s * (inv * HALF) - mean_I * mean_p) / (var + eps)
-        add_to(S2, k, size, replace(R, x, a))
-        add_to(at(S2, stride), k, size, replace(at(R, pitch), x, mean_p - a * mean_I))
+        a = like((s * (inv * HALF) - mean_I * mean_p) / (var + eps), S2)
+        add_to(S2, k, size, replace(R, x, a, S2))
+        add_to(at(S2, stride), k, size, replace(at(R, pitch), x, like(mean_p, S2) - a * like(mean_I, S2), S2))
     set_number(C, 0, last(c0))
     set_number(C, 1, last(c1))
     set_number(C, 2, last(c2))
@@ -81,8 +90,8 @@ def solve(S, stride, size, ends, C, S2, R, pitch, wx, wy, eps, first, until):
 @jit
 def solve_pullback(S, stride, size, ends, C, S2, R, pitch, wx, wy, eps, first, until):
     """Go back through `solve`; returns the cotangent of eps."""
-    c0, c1, c2, c3 = repeat(read(C, 0)), repeat(read(C, 1)), repeat(read(C, 2)), repeat(read(C, 3))
-    c4, c5, eps_bar = repeat(read(C, 4)), repeat(read(C, 5)), repeat(ZERO)
+    c0, c1, c2, c3 = repeat_at(C, 0), repeat_at(C, 1), repeat_at(C, 2), repeat_at(C, 3)
+    c4, c5, eps_bar = repeat_at(C, 4), repeat_at(C, 5), repeat(ZERO)
     for b in range(first, until):
         x, k = BLOCK * b, LANES * b
         inv = load(wx, x) * wy
@@ -100,11 +109,11 @@ def solve_pullback(S, stride, size, ends, C, S2, R, pitch, wx, wy, eps, first, u
         var_bar = cov_bar * a * -ONE
         eps_bar = eps_bar + var_bar
         I_bar = (a * b_bar + mean_p * cov_bar + mean_I * var_bar * TWO) * inv * -ONE
-        add_to(S2, k, size, replace(R, x, a))
-        add_to(at(S2, stride), k, size, replace(at(R, pitch), x, I_bar))
-        add_to(at(S2, 2 * stride), k, size, replace(at(R, 2 * pitch), x, (b_bar - mean_I * cov_bar) * inv))
-        add_to(at(S2, 3 * stride), k, size, replace(at(R, 3 * pitch), x, cov_bar * inv))
-        add_to(at(S2, 4 * stride), k, size, replace(at(R, 4 * pitch), x, var_bar * inv))
+        add_to(S2, k, size, replace(R, x, a, S2))
+        add_to(at(S2, stride), k, size, replace(at(R, pitch), x, I_bar, S2))
+        add_to(at(S2, 2 * stride), k, size, replace(at(R, 2 * pitch), x, (b_bar - mean_I * cov_bar) * inv, S2))
+        add_to(at(S2, 3 * stride), k, size, replace(at(R, 3 * pitch), x, cov_bar * inv, S2))
+        add_to(at(S2, 4 * stride), k, size, replace(at(R, 4 * pitch), x, var_bar * inv, S2))
     set_number(C, 0, last(c0))
     set_number(C, 1, last(c1))
     set_number(C, 2, last(c2))
@@ -115,15 +124,16 @@ def solve_pullback(S, stride, size, ends, C, S2, R, pitch, wx, wy, eps, first, u
 
 
 @jit
-def store(S, stride, size, ends, C, I, q, centre, wx, wy, first, until):
+def store(S, stride, size, w, ends, C, I, q, centre, wx, wy, first, until):
     """Eq. 8: q = mean(a) I + mean(b)."""
     c, d = centre[0], centre[3]
-    c0, c1 = repeat(read(C, 0)), repeat(read(C, 1))
+    c0, c1 = repeat_at(C, 0), repeat_at(C, 1)
     for b in range(first, until):
         x, k = BLOCK * b, LANES * b
+        prefetch(q, x + w)
         a, c0 = slide(S, k, ends, c0)
         s, c1 = slide(at(S, stride), k, ends, c1)
-        collect(q, x, (a * (deal(I, x) - c) + s) * (load(wx, x) * wy) + d)
+        collect(q, x, (a * (deal(I, x, S) - c) + s) * (load(wx, x) * wy) + d)
     set_number(C, 0, last(c0))
     set_number(C, 1, last(c1))
 
@@ -132,8 +142,8 @@ def store(S, stride, size, ends, C, I, q, centre, wx, wy, first, until):
 def store_pullback(S, stride, size, ends, C, I, p, g, I_bar, p_bar, centre, wx, wy, first, until):
     """Go back through the products of guide and source, and add what the guide does in `store`."""
     c, d = centre[0], centre[3]
-    c0, c1, c2 = repeat(read(C, 0)), repeat(read(C, 1)), repeat(read(C, 2))
-    c3, c4 = repeat(read(C, 3)), repeat(read(C, 4))
+    c0, c1, c2 = repeat_at(C, 0), repeat_at(C, 1), repeat_at(C, 2)
+    c3, c4 = repeat_at(C, 3), repeat_at(C, 4)
     for b in range(first, until):
         x, k = BLOCK * b, LANES * b
         a, c0 = slide(S, k, ends, c0)
@@ -141,9 +151,9 @@ def store_pullback(S, stride, size, ends, C, I, p, g, I_bar, p_bar, centre, wx, 
         of_p, c2 = slide(at(S, 2 * stride), k, ends, c2)
         of_Ip, c3 = slide(at(S, 3 * stride), k, ends, c3)
         of_II, c4 = slide(at(S, 4 * stride), k, ends, c4)
-        v = deal(I, x) - c
-        direct = a * deal(g, x) * (load(wx, x) * wy)
-        collect(I_bar, x, direct + of_I + of_Ip * (deal(p, x) - d) + of_II * v * TWO)
+        v = deal(I, x, S) - c
+        direct = a * deal(g, x, S) * (load(wx, x) * wy)
+        collect(I_bar, x, direct + of_I + of_Ip * (deal(p, x, S) - d) + of_II * v * TWO)
         collect(p_bar, x, of_p + of_Ip * v)
     set_number(C, 0, last(c0))
     set_number(C, 1, last(c1))

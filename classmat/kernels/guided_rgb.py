@@ -19,8 +19,7 @@ from ._planes import (
     load,
     load_part,
     not_below,
-    read,
-    repeat,
+    repeat_at,
     replace,
     slide,
     store,
@@ -36,7 +35,7 @@ ZERO, ONE, TWO = np.float64(0), np.float64(1), np.float64(2)
 def slide_all(S, stride, ends, C, n, k, T):
     """Set `n` lines of T to the window sums of a block."""
     for q in range(n):
-        sums, carry = slide(at(S, q * stride), k, ends, repeat(read(C, q)))
+        sums, carry = slide(at(S, q * stride), k, ends, repeat_at(C, q))
         store(T, BLOCK * q, sums)
         write(C, q, last(carry))
 
@@ -49,11 +48,11 @@ def enter(S, stride, size, I_in, I_out, p_in, p_out, is_back, g, centre, wx, fir
     """
     for b in range(first, until):
         x, k = BLOCK * b, LANES * b
-        v0, v1, v2 = deal3(I_in, 3 * x)
+        v0, v1, v2 = deal3(I_in, 3 * x, S)
         v0, v1, v2 = v0 - centre[0], v1 - centre[1], v2 - centre[2]
-        u0, u1, u2 = deal3(I_out, 3 * x)
+        u0, u1, u2 = deal3(I_out, 3 * x, S)
         u0, u1, u2 = u0 - centre[0], u1 - centre[1], u2 - centre[2]
-        p, r = deal(p_in, x) - centre[3], deal(p_out, x) - centre[3]
+        p, r = deal(p_in, x, S) - centre[3], deal(p_out, x, S) - centre[3]
         add_to(S, k, size, v0 - u0)
         add_to(at(S, stride), k, size, v1 - u1)
         add_to(at(S, 2 * stride), k, size, v2 - u2)
@@ -69,7 +68,7 @@ def enter(S, stride, size, I_in, I_out, p_in, p_out, is_back, g, centre, wx, fir
         add_to(at(S, 12 * stride), k, size, v2 * p - u2 * r)
         if is_back is not None:
             inv = load(wx, x)
-            e, f = deal(g[0], x) * (inv * g[2]), deal(g[1], x) * (inv * g[3])
+            e, f = deal(g[0], x, S) * (inv * g[2]), deal(g[1], x, S) * (inv * g[3])
             add_to(at(S, 13 * stride), k, size, e * v0 - f * u0)
             add_to(at(S, 14 * stride), k, size, e * v1 - f * u1)
             add_to(at(S, 15 * stride), k, size, e * v2 - f * u2)
@@ -175,7 +174,9 @@ def solve(S, stride, size, ends, C, S2, R, pitch, wx, wy, eps, first, until, T, 
             else:
                 eps_bar += _solve_pullback_part(T, k, inv, eps)
         for q in range(n2):
-            add_to(at(S2, q * stride), LANES * b, size, replace(at(R, q * pitch), BLOCK * b, load(T, BLOCK * q)))
+            add_to(
+                at(S2, q * stride), LANES * b, size, replace(at(R, q * pitch), BLOCK * b, load(T, BLOCK * q), S2)
+            )
     return eps_bar
 
 
@@ -185,7 +186,7 @@ def store_values(S, stride, ends, C, I, q, centre, wx, wy, first, until, T):
     for b in range(first, until):
         x = BLOCK * b
         slide_all(S, stride, ends, C, 4, LANES * b, T)
-        v0, v1, v2 = deal3(I, 3 * x)
+        v0, v1, v2 = deal3(I, 3 * x, S)
         value = load(T, 0) * (v0 - centre[0]) + load(T, BLOCK) * (v1 - centre[1])
         value = value + load(T, 2 * BLOCK) * (v2 - centre[2]) + load(T, 3 * BLOCK)
         collect(q, x, value * (load(wx, x) * wy) + centre[3])
@@ -197,9 +198,9 @@ def store_pullback(S, stride, ends, C, I, p, g, I_bar, p_bar, centre, wx, wy, fi
     for b in range(first, until):
         x = BLOCK * b
         slide_all(S, stride, ends, C, 16, LANES * b, T)
-        v0, v1, v2 = deal3(I, 3 * x)
+        v0, v1, v2 = deal3(I, 3 * x, S)
         v0, v1, v2 = v0 - centre[0], v1 - centre[1], v2 - centre[2]
-        source, direct = deal(p, x) - centre[3], deal(g, x) * (load(wx, x) * wy)
+        source, direct = deal(p, x, S) - centre[3], deal(g, x, S) * (load(wx, x) * wy)
         u0, u1, u2 = load(T, 7 * BLOCK), load(T, 8 * BLOCK), load(T, 9 * BLOCK)
         collect(p_bar, x, load(T, 6 * BLOCK) + u0 * v0 + u1 * v1 + u2 * v2)
         v01, v02, v12 = load(T, 11 * BLOCK), load(T, 12 * BLOCK), load(T, 14 * BLOCK)

@@ -1,8 +1,9 @@
 """The guided filter, row by row: rows enter level 1, give coefficients to level 2, and leave results.
 
-See `guided` for the levels. A `frame` is what stays the same for a strip of rows: weights of columns and rows, scratch
-memory (level 1, level 2, ring, edges, blank rows, lines, carries), shape (height, width, stride of quantities, size of
-a plane, width in whole blocks, slots of the ring), the windows' ends and the centre. All memory is given by pointers.
+See `guided` for the levels. A `frame` is what stays the same for a strip of rows: weights (of columns, of rows, of columns
+for level 2), scratch memory (level 1, level 2, ring, edges, blank rows, lines, carries of both levels), shape (height,
+width, stride of quantities, size of a plane, width in whole blocks, slots of the ring), the windows' ends and the centre.
+All memory is given by pointers.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from . import guided_grey as grey
 from . import guided_rgb as rgb
 from ._jit import jit
-from ._planes import BLOCK, LANES, PLANES, add_to, collect, last, load, move, read, repeat, slide, write
+from ._planes import BLOCK, LANES, PLANES, add_to, collect, last, load, move, read, repeat_at, slide, write
 
 PIECE = 16  # blocks of columns that enter before they are used: their sums stay in the first cache
 ZERO = np.float64(0)
@@ -36,7 +37,8 @@ def window_ends(radius, size):
 def _begin_row(S, stride, C, n, radius, ends):
     """Set carries to the window sums left of the image, by sliding in from where they are zero."""
     for q in range(n):
-        carry = repeat(ZERO)
+        write(C, q, ZERO)
+        carry = repeat_at(C, q)
         for b in range(-((radius + BLOCK - 1) // BLOCK), 0):
             _, carry = slide(move(S, q * stride), LANES * b, ends, carry)
         write(C, q, last(carry))
@@ -67,7 +69,7 @@ def _end(E, k, row, size, whole):
 def _enter_blocks(is_rgb, is_back, S, shape, I_in, I_out, p_in, p_out, g, centre, wx, first, until):
     stride, size = shape[2], shape[3]
     if is_rgb is None:
-        grey.enter(S, stride, size, I_in, I_out, p_in, p_out, is_back, g, centre, wx, first, until)
+        grey.enter(S, stride, size, shape[1], I_in, I_out, p_in, p_out, is_back, g, centre, wx, first, until)
     else:
         rgb.enter(S, stride, size, I_in, I_out, p_in, p_out, is_back, g, centre, wx, first, until)
 
@@ -76,7 +78,7 @@ def _enter_blocks(is_rgb, is_back, S, shape, I_in, I_out, p_in, p_out, g, centre
 def _exchange_rows(I, p, g, is_rgb, is_back, y, z, first, until, frame):
     """Let row y enter level 1 and row z leave it, some blocks; rows outside the image count nothing."""
     weights, scratch, shape, _, centre = frame
-    S, E, B, (wx, wy), s = scratch[0], scratch[3], scratch[4], weights, 1 if is_rgb is None else 3
+    S, E, B, (wx, wy), s = scratch[0], scratch[3], scratch[4], weights[:2], 1 if is_rgb is None else 3
     h, w, wide = shape[0], shape[1], shape[4]
     I_in, p_in = (move(I, y * s * w), move(p, y * w)) if y < h else (B, move(B, 3 * wide))
     I_out, p_out = (move(I, z * s * w), move(p, z * w)) if z >= 0 else (B, move(B, 3 * wide))
@@ -109,7 +111,7 @@ def _enter(I, p, g, is_rgb, is_back, j, radius, is_start, first, until, frame):
 def compute_row(I, p, g, is_rgb, is_back, eps, j, radius, is_start, frame, n_sums):
     """Level 1 of row j, and its coefficients to level 2. Returns the cotangent of eps, and if all is finite."""
     weights, scratch, shape, ends, _ = frame
-    S, S2, ring, _, _, T, C = scratch
+    S, S2, ring, _, _, T, C, _ = scratch
     _, _, stride, size, wide, slots = shape
     wx, w_j, R, pitch = weights[0], read(weights[1], j), move(ring, j % slots * wide), slots * wide
     blocks, entered, ahead, eps_bar = wide // BLOCK, np.int64(0), (radius + BLOCK - 1) // BLOCK, ZERO
@@ -144,9 +146,9 @@ def add_row(S2, ring, n, slot, sign, shape):
 
 
 @jit
-def resum(sums, scratch, n_sums, i, radius, shape):
+def resum(sums2, scratch, n_sums, i, radius, shape):
     """Sum level 2 anew at the start of a block of rows."""
-    sums[n_sums[0] :] = ZERO
+    sums2[:] = ZERO
     for y in range(max(i - radius, 0), min(i + radius + 1, shape[0])):
         add_row(scratch[1], scratch[2], n_sums[1], y % shape[5], 1.0, shape)
 
@@ -173,14 +175,14 @@ def _store_means(S2, stride, ends, C, means, pitch, n, centre, wx, wy, first, un
 def _store_blocks(I, p, g, is_rgb, is_back, q, I_bar, is_means, pitch, i, first, until, frame):
     """Blocks of a row of q, of the means of the coefficients (in q), or of the cotangents (p_bar in q)."""
     weights, scratch, shape, ends, centre = frame
-    S, T, C, stride, size = scratch[1], scratch[5], scratch[6], shape[2], shape[3]
-    wx, wy = weights[0], read(weights[1], i)
+    S, T, C, stride, size = scratch[1], scratch[5], scratch[7], shape[2], shape[3]
+    wx, wy = weights[2], read(weights[1], i)
     if is_means is not None:
         n = 2 if is_rgb is None else 4
         _store_means(S, stride, ends, C, q, pitch, n, centre, wx, wy, first, until, T)
     elif is_rgb is None:
         if is_back is None:
-            grey.store(S, stride, size, ends, C, I, q, centre, wx, wy, first, until)
+            grey.store(S, stride, size, shape[1], ends, C, I, q, centre, wx, wy, first, until)
         else:
             grey.store_pullback(S, stride, size, ends, C, I, p, g, I_bar, q, centre, wx, wy, first, until)
     else:
@@ -194,7 +196,7 @@ def _store_blocks(I, p, g, is_rgb, is_back, q, I_bar, is_means, pitch, i, first,
 def store_row(I, p, g, is_rgb, is_back, q, I_bar, is_means, pitch, i, radius, frame, n_sums):
     """Level 2 of row i, and the result; pointers are to the beginnings of images."""
     _, scratch, shape, ends, _ = frame
-    S2, E, C, s = scratch[1], scratch[3], scratch[6], 1 if is_rgb is None else 3
+    S2, E, C, s = scratch[1], scratch[3], scratch[7], 1 if is_rgb is None else 3
     w, stride = shape[1], shape[2]
     _begin_row(S2, stride, C, n_sums[1], radius, ends)
     guide, source, value = move(I, i * s * w), move(p, i * w), move(q, i * w)
