@@ -18,8 +18,8 @@ def _span(chunk, chunks, size):
 
 
 @sums
-def _advance(step, p, q, inverse, spread, x, r, z, part):
-    norm, largest, rest = np.float64(0), np.float64(0), np.float64(0)
+def _advance(step, p, q, inverse, x, r, z, part):
+    norm, largest, most = np.float64(0), np.float64(0), np.float64(0)
     for i in range(np.uintp(x.shape[0])):
         entry = x[i] + step * p[i]
         value = r[i] - step * q[i]
@@ -27,16 +27,16 @@ def _advance(step, p, q, inverse, spread, x, r, z, part):
         x[i], r[i], z[i] = entry, value, correction
         norm += value * value
         largest = max(largest, abs(entry))
-        rest = max(rest, abs(correction) * min(1.0, spread * inverse[i]))
-    part[0], part[1], part[2] = norm, largest, rest
+        most = max(most, abs(correction))
+    part[0], part[1], part[2] = norm, largest, most
 
 
 @pjit
-def advance(step, p, q, inverse, spread, x, r, z, parts):
-    """``x += step p``, ``r -= step q``, ``z = inverse r``; r . r, the largest x, and z ``min(1, spread inverse)``."""
+def advance(step, p, q, inverse, x, r, z, parts):
+    """``x += step p``, ``r -= step q``, ``z = inverse r``; r . r, the largest x and z."""
     for chunk in prange(parts.shape[0]):
         i, j = _span(chunk, parts.shape[0], x.shape[0])
-        _advance(step, p[i:j], q[i:j], inverse[i:j], spread, x[i:j], r[i:j], z[i:j], parts[chunk])
+        _advance(step, p[i:j], q[i:j], inverse[i:j], x[i:j], r[i:j], z[i:j], parts[chunk])
 
 
 @sums
@@ -85,7 +85,7 @@ def _dot(a, b):
 
 @pjit
 def dot(a, b, parts):
-    """a . b."""
+    """Sum ``a b``."""
     for chunk in prange(parts.shape[0]):
         i, j = _span(chunk, parts.shape[0], a.shape[0])
         parts[chunk, 0] = _dot(a[i:j], b[i:j])

@@ -16,7 +16,6 @@ INNER = 0.01  # by so much the residual of the weak rows is reduced between two 
 OUTER = 100  # such products
 UNSEEN = 0.03  # of the accepted error: what the search direction leaves out
 CHUNKS = 64  # of the vectors
-UNKNOWN = 1e300
 ROUNDING = 1e-14  # of the residual, relative to the terms it is the difference of
 
 
@@ -36,28 +35,20 @@ class Split:
         True in weak rows.
     factor : Factor or None
         Of A's part of the weak rows, which it may approximate; None if there are none.
-    spread : float
-        Bound of the eigenvalues of ``A - diag(diagonal)`` in strong rows, in size; by default none is known.
     """
 
     def __init__(
-        self,
-        multiply: Operator,
-        diagonal: Array,
-        weak: NDArray[np.bool_],
-        factor: Factor | None,
-        *,
-        spread: float = UNKNOWN,
+        self, multiply: Operator, diagonal: Array, weak: NDArray[np.bool_], factor: Factor | None
     ) -> None:
-        self._multiply, self._factor, self._spread = multiply, factor, spread
+        self._multiply, self._factor = multiply, factor
         self._inverse = np.where(weak, 0, 1 / diagonal)
         self._rows = np.flatnonzero(weak)
 
     def solve(self, b: Array, *, rtol: float, start: Array | None = None) -> Solution:
         """Solve ``A x = b`` until no entry of x is wrong by more than `rtol` times the largest, as estimated.
 
-        The estimate is the correction that the preconditioner makes last, in strong rows twice what it leaves of the
-        error: `spread` over the diagonal of it. Warns if it does not come to that. `start` is near x and is kept.
+        The estimate is the correction that the preconditioner makes last. Warns if it does not come to that.
+        `start` is a guess of x, by default b divided by the diagonal in strong rows.
         """
         run = _Run(self._inverse * b if start is None else start.copy(), b.copy())
         q = self._multiply(run.x)
@@ -72,11 +63,11 @@ class Split:
         """Run flexible conjugate gradients from x with ``q = A x``; return whether x is accurate."""
         step, curvature = 1.0, 1.0  # p is 0 at first
         while True:
-            norm, largest, rest = self._advance(run, step, q)
+            norm, largest, most = self._advance(run, step, q)
             norms.append(norm)
             if norm <= rounding:
                 return True
-            if max(rest, self._correct_weak(run)) <= rtol * largest:
+            if max(most, self._correct_weak(run)) <= rtol * largest:
                 run.x += run.z
                 return True
             if len(norms) > OUTER:
@@ -91,10 +82,10 @@ class Split:
             step = slope / curvature
 
     def _advance(self, run: "_Run", step: float, q: Array) -> tuple[float, float, float]:
-        """Take a step and correct strong rows; return the residual's norm, the largest x, what z leaves of the error."""
-        kernels.advance(step, run.p, q, self._inverse, 2 * self._spread, run.x, run.r, run.z, run.parts)
-        largest, rest = run.parts[:, 1:].max(axis=0)
-        return float(np.sqrt(run.parts[:, 0].sum())), float(largest), float(rest)
+        """Take a step and correct strong rows; return the residual's norm, the largest x and z."""
+        kernels.advance(step, run.p, q, self._inverse, run.x, run.r, run.z, run.parts)
+        largest, most = run.parts[:, 1:].max(axis=0)
+        return float(np.sqrt(run.parts[:, 0].sum())), float(largest), float(most)
 
     def _correct_weak(self, run: "_Run") -> float:
         """Solve for the correction of the weak rows, roughly; return its largest entry."""
