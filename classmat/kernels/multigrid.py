@@ -367,12 +367,3 @@ def turn(beta, z, p, parts):
         start, stop = _span(chunk, parts, p.shape[0])
         for i in range(start, stop):
             p[i] = z[i] + beta * p[i]
-
-
-@pjit
-def drop_small(limit, z, parts):
-    """Set to 0 what is no larger than a limit."""
-    for chunk in prange(parts):
-        start, stop = _span(chunk, parts, z.shape[0])
-        for i in range(start, stop):
-            z[i] = z[i] if abs(z[i]) > limit else 0

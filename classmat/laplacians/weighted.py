@@ -16,7 +16,7 @@ from . import matrix_free
 from .closed_form import FEW, assemble, three_channels
 
 Array = NDArray[np.float64]
-Solve = Callable[[Array], Array]
+Solve = Callable[..., Array]
 
 # Rows with a weight above this are strong: the Laplacian's eigenvalues, at most the pixels of a window, are few beside it.
 STRONG = 30.0
@@ -25,11 +25,11 @@ RING = 4
 
 
 def prepare(image: NDArray[Any], weight: Array, *, eps: float, radius: int, rtol: float) -> Solve:
-    """Do the set-up for ``(L + diag(w)) x = b`` and return ``solve(b)``.
+    """Do the set-up for ``(L + diag(w)) x = b`` and return ``solve(b, start=None)``.
 
     Small systems are factorised; large ones of radius 1 iterate with products that are exact to rounding, until no
     entry of x is wrong by more than `rtol` times the largest, as estimated. Large ones of other radii take algebraic
-    multigrid until the residual is below `rtol` times b.
+    multigrid until the residual is below `rtol` times b. `start`, near x, is of use to the second alone.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def prepare(image: NDArray[Any], weight: Array, *, eps: float, radius: int, rtol
     A = L + diags_array(weight.ravel(), format="csr")
     factor = factorise(A, image=image.reshape(weight.size, -1))
 
-    def solve(b: Array) -> Array:
+    def solve(b: Array, start: Array | None = None) -> Array:
         return factor.solve(b.ravel(), rtol=rtol).x.reshape(b.shape)
 
     return solve
@@ -75,7 +75,8 @@ def _prepare_split(image: NDArray[Any], weight: Array, eps: float, rtol: float) 
     middle = 9 / 2
     system = Split(multiply, weight.ravel() + middle, weak.ravel(), factor)
 
-    def solve(b: Array) -> Array:
-        return system.solve(b.ravel(), rtol=rtol).x.reshape(b.shape)
+    def solve(b: Array, start: Array | None = None) -> Array:
+        begin = None if start is None else start.ravel()
+        return system.solve(b.ravel(), rtol=rtol, start=begin).x.reshape(b.shape)
 
     return solve

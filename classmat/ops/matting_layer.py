@@ -89,7 +89,8 @@ def matting_layer_vjp(
     I, F, B = (as_stack(x, arrays[1]) for x in arrays)
     weight = _as_weight(F, B, lam)
     solves = [prepare(*pair, eps=eps, radius=size, rtol=tolerance) for pair in zip(I, weight, strict=True)]
-    alpha = np.stack([solve(lam * f) for solve, f in zip(solves, F, strict=True)])
+    alone = np.divide(lam * F, weight, out=np.full(F.shape, 0.5), where=weight > 0)  # without the Laplacian
+    alpha = np.stack([solve(lam * f, start) for solve, f, start in zip(solves, F, alone, strict=True)])
     result = alpha.reshape(arrays[1].shape).astype(np.result_type(*arrays))
 
     def pullback(alpha_bar: ArrayLike) -> tuple[Floats, ...]:

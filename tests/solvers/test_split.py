@@ -39,6 +39,14 @@ def test_error_is_what_was_asked_for(rtol):
     assert np.abs(system.solve(b, rtol=rtol).x - expected).max() <= rtol * np.abs(expected).max()
 
 
+def test_any_start_leads_to_the_solution_and_is_kept():
+    A, system, rng = split(60, np.arange(60) < 20)
+    b, start = rng.standard_normal((2, 60))
+    kept = start.copy()
+    np.testing.assert_allclose(system.solve(b, rtol=1e-10, start=start).x, np.linalg.solve(A, b), atol=1e-9)
+    np.testing.assert_array_equal(start, kept)
+
+
 def test_nothing_is_solved_by_nothing():
     solution = split(5, np.arange(5) < 2)[1].solve(np.zeros(5), rtol=1e-10)
     assert solution.converged
