@@ -6,8 +6,9 @@ Every photo is matted by both libraries in the same run, taking turns in who goe
 before; seconds are those of one call. Metrics are the benchmark's: unknown pixels only, sums in thousands.
 
 With --log, what is measured is appended to a file as it comes; a run that was interrupted goes on where it was when
-it is started again with the same file. Figures of other code, of another PyMatting or of other data are passed over. With --memory, each call is repeated in a process of its own, which tells how
-much memory it adds at its peak. With --sheets, a contact sheet of each photo shows every method's matte.
+it is started again with the same file. Figures of other code, of another PyMatting or of other data are passed over.
+With --memory, each call is repeated in a process of its own, which tells how much memory it adds at its peak.
+With --sheets, a contact sheet of each photo shows every method's matte.
 """
 
 import hashlib

@@ -348,7 +348,7 @@ def as_count(value: Any, *, name: str, low: int = 0, high: float = math.inf, cho
         accepted += f" and at most {high}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} is {_told(value)}; accepted {accepted}.")
-    if value < low or value > high or (choices and value not in choices):
+    if value < low or int(value) > high or (choices and value not in choices):
         raise ValueError(f"{name} is {_told(value)}; accepted {accepted}.")
     return int(value)
 

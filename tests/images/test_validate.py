@@ -446,11 +446,11 @@ def test_flags(value):
 
 @pytest.mark.parametrize("value", [0, 1, 1.0, "no", None, [], np.array([True, False]), np.ones(3)])
 def test_bad_flags(value):
-    with pytest.raises(TypeError, match="^refine is .*; accepted are True and False.$"):
+    with pytest.raises(TypeError, match=r"^refine is .*; accepted are True and False.$"):
         as_flag(value, name="refine")
 
 
 def test_counts_with_an_upper_limit():
     assert as_count(7, name="n", low=1, high=7) == 7
-    with pytest.raises(ValueError, match="n is 8; accepted is a whole number of at least 1 and at most 7."):
+    with pytest.raises(ValueError, match="n is 8; accepted is a whole number of at least 1 and at most 7"):
         as_count(8, name="n", low=1, high=7)
