@@ -110,7 +110,12 @@ def test_masks_of_every_dtype(dtype):
         (np.zeros((4, 4)), {}, ValueError, "mask has no foreground pixels"),
         (np.eye(4, dtype=np.uint8), {}, ValueError, "mask has no foreground pixels"),  # 1 of 255
         (np.ones((4, 4)), {}, ValueError, "mask has no background pixels"),
-        (np.eye(4), {}, ValueError, "erode is 1 pixels, which leaves no foreground; .* is less than 1"),
+        (
+            np.eye(4),
+            {},
+            ValueError,
+            r"erode is 1 pixels \(the default, the least\), which leaves no foreground; .* is less than 1",
+        ),
         (half(40, 40), {"erode": 20}, ValueError, r"erode is 20 pixels, .* less than 20\.$"),
         (half(40, 40), {"dilate": 2000}, ValueError, r"dilate is 2000 pixels, .* less than 20\.$"),
         (half(40, 40), {"erode": -1}, ValueError, "erode is -1"),

@@ -123,9 +123,9 @@ def test_guided_by_a_flat_image_is_a_mean_of_means():
         (
             SCENE.image,
             MASK,
-            {"method": "trimap", "image": 1},
+            {"method": "trimap", "magic": 1},
             TypeError,
-            "no option 'image'; accepted are 'solver'",
+            "no option 'magic'; accepted are 'solver'",
         ),
         (
             SCENE.image,
