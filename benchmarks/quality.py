@@ -6,12 +6,13 @@ Every photo is matted by both libraries in the same run, taking turns in who goe
 before; seconds are those of one call. Metrics are the benchmark's: unknown pixels only, sums in thousands.
 
 With --log, what is measured is appended to a file as it comes; a run that was interrupted goes on where it was when
-it is started again with the same file. With --memory, each call is repeated in a process of its own, which tells how
-much memory it adds at its peak. With --sheets, a contact sheet of each photo shows every method's matte.
+it is started again with the same file. Figures of other code, of another PyMatting or of other data are passed over.
+With --memory, each call is repeated in a process of its own, which tells how much memory it adds at its peak.
+With --sheets, a contact sheet of each photo shows every method's matte.
 """
 
+import hashlib
 import importlib.metadata
-import itertools
 import json
 import math
 import os
@@ -102,16 +103,20 @@ def main(
     kinds = choose_trimaps(_names(trimaps))
     for target in filter(None, (json_file, log)):
         target.parent.mkdir(parents=True, exist_ok=True)
-    rows = read_log(log)
+    stamp = make_stamp(folder)
+    measured = {key_of(row): row for row in read_log(log, stamp)}
     with console.status("compiling") as status:
         warm_up(runners)
-        for photo in (photo for name in wanted for kind in kinds for photo in load_photos(folder, [name], kind)):
-            for row in measure(iter([photo]), runners, done=rows, keep=sheets, memory=memory):
-                rows.append(row)
-                append_log(log, row)
+        for turn, name, kind in ((i + kind, name, kind) for i, name in enumerate(wanted) for kind in kinds):
+            photo = next(load_photos(folder, [name], kind))
+            done = list(measured.values())
+            for row in measure(iter([photo]), runners, turn=turn, done=done, keep=sheets, memory=memory):
+                measured[key_of(row)] = row
+                append_log(log, row, stamp)
                 status.update(f"{row['photo']}: {row['method']} of {row['library']} done")
             if sheets is not None:
-                draw_sheet(photo, rows, sheets)
+                draw_sheet(photo, list(measured.values()), sheets)
+    rows = list(measured.values())
     rows = [row for row in rows if row["photo"] in wanted and row["trimap"] in kinds and row["method"] in runners]
     rows = [row for row in rows if with_peer or row["library"] == OURS]
     report = {**circumstances(folder), "rows": rows, "summary": {}}
@@ -137,23 +142,42 @@ def choose_trimaps(wanted: list[str]) -> list[int]:
     return sorted(map(int, set(wanted)))
 
 
-def read_log(log: Path | None) -> list[Row]:
-    """Return what was measured before; a line that a killed run has left half-written is dropped."""
+def make_stamp(folder: Path | None) -> Row:
+    """Return what figures must have in common to stand in one table: code, peer and data."""
+    root = Path(classmat.__file__).parent
+    code = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        code.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return {
+        "classmat": classmat.__version__,
+        "sources": code.hexdigest()[:16],
+        "pymatting": version("pymatting"),
+        "data": data_name(folder),
+    }
+
+
+def read_log(log: Path | None, stamp: Row) -> list[Row]:
+    """Return what was measured before under the same stamp, without it.
+
+    A line that a killed run has left half-written is dropped.
+    """
     rows = []
     for line in log.read_text().splitlines() if log is not None and log.exists() else ():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except json.JSONDecodeError:
             continue
+        if row.pop("stamp", None) == stamp:
+            rows.append(row)
     return rows
 
 
-def append_log(log: Path | None, row: Row) -> None:
+def append_log(log: Path | None, row: Row, stamp: Row) -> None:
     """Add a line to the log."""
     if log is not None:
         is_broken = log.exists() and not log.read_text().endswith("\n") and log.stat().st_size > 0
         with log.open("a") as file:
-            file.write(("\n" if is_broken else "") + json.dumps(row) + "\n")
+            file.write(("\n" if is_broken else "") + json.dumps({**row, "stamp": stamp}) + "\n")
 
 
 def find_runners(methods: list[str], *, with_peer: bool = True) -> dict[str, dict[str, Method]]:
@@ -229,16 +253,20 @@ def measure(
     photos: Iterator[Photo],
     runners: dict[str, dict[str, Method]],
     *,
+    turn: int = 0,
     done: list[Row] = (),  # type: ignore[assignment]
     keep: Path | None = None,
     memory: bool = False,
 ) -> Iterator[Row]:
-    """Yield a row of figures for each photo, method and library that is not done; the libraries take turns."""
-    forwards = itertools.cycle((True, False))
-    known = {key_of(row) for row in done}
-    for photo in photos:
-        for method, libraries in runners.items():
-            order = list(libraries) if next(forwards) else list(reversed(libraries))
+    """Yield a row of figures for each photo, method and library that is not done.
+
+    The libraries take turns: which is first changes from photo to photo and from method to method. `turn` is that of
+    the first photo. A row without memory is not done if memory is asked for.
+    """
+    known = {key_of(row) for row in done if not memory or "added_megabytes" in row}
+    for i, photo in enumerate(photos, turn):
+        for j, (method, libraries) in enumerate(runners.items()):
+            order = list(libraries) if (i + j) % 2 == 0 else list(reversed(libraries))
             for library in order:
                 if (photo.name, photo.coarseness, method, library) in known:
                     continue
@@ -434,12 +462,17 @@ def circumstances(folder: Path | None) -> Row:
     """Return what a reader must know to repeat the run."""
     return {
         "date": date.today().isoformat(),
-        "data": folder.name if folder else f"gallery {SCENE_SIZE[0]}x{SCENE_SIZE[1]}",
+        "data": data_name(folder),
         "versions": {"classmat": classmat.__version__, **{name: version(name) for name in PACKAGES}},
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "units": {name: metric.heading for name, metric in classmat.metrics.METRICS.items()},
     }
+
+
+def data_name(folder: Path | None) -> str:
+    """Return the name of the folder of photos, or what stands for the scenes."""
+    return folder.resolve().name if folder else f"gallery {SCENE_SIZE[0]}x{SCENE_SIZE[1]}"
 
 
 def version(package: str) -> str:

@@ -88,7 +88,8 @@ def run(
     options = {name: value for name, value in given.items() if value is not None}
     for name in options:
         if method == "guided" or (method == "prior" and name == "solver"):
-            raise ValueError(f"--{name} is of no use to --method {method}; accepted is --method trimap with it.")
+            users = "trimap" if name == "solver" else "trimap or prior"
+            raise ValueError(f"--{name} is of no use to --method {method}; accepted is --method {users} with it.")
     plan = make_plan([Source("IMAGE", image, "image"), Source("MATTE", matte, "alpha")], {"--output": output})
 
     def work(item: Item, progress: "Progress") -> None:

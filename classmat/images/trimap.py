@@ -69,8 +69,8 @@ def trimap_from_alpha(
     if low >= high:
         raise ValueError(f"low is {low:g} and high is {high:g}; low must be less than high.")
     width = _as_width(radius, "radius", _RADIUS, values.shape)
-    foreground = _shrink(values >= high, width, "radius", "foreground")
-    return _join(foreground, _shrink(values <= low, width, "radius", "background"))
+    foreground = _shrink(values >= high, width, "radius", "foreground", is_default=radius is None)
+    return _join(foreground, _shrink(values <= low, width, "radius", "background", is_default=radius is None))
 
 
 def trimap_from_mask(mask: Any, *, erode: float | None = None, dilate: float | None = None) -> NDArray[np.uint8]:
@@ -110,15 +110,22 @@ def trimap_from_mask(mask: Any, *, erode: float | None = None, dilate: float | N
     >>> trimap_from_mask([[0, 0, 0, 1, 1, 1.0]], erode=1, dilate=2)
     array([[  0, 128, 128, 128, 255, 255]], dtype=uint8)
     """
-    inside = as_mask(mask)
+    return band_of_mask(as_mask(mask), name="mask", erode=erode, dilate=dilate)
+
+
+def band_of_mask(
+    inside: NDArray[np.bool_], *, name: str, erode: float | None, dilate: float | None
+) -> NDArray[np.uint8]:
+    """Return what `trimap_from_mask` does; errors call the mask, checked but for its contents, by `name`."""
     for kind, word, rule in ((inside, "foreground", "at least"), (~inside, "background", "below")):
         if not kind.any():
             raise ValueError(
-                f"mask has no {word} pixels ({rule} half of the range); accepted is a mask with both."
+                f"{name} has no {word} pixels ({rule} half of the range); accepted is a mask with both."
             )
     into = _as_width(erode, "erode", _ERODE, inside.shape)
     out = _as_width(dilate, "dilate", _DILATE, inside.shape)
-    return _join(_shrink(inside, into, "erode", "foreground"), _shrink(~inside, out, "dilate", "background"))
+    foreground = _shrink(inside, into, "erode", "foreground", is_default=erode is None)
+    return _join(foreground, _shrink(~inside, out, "dilate", "background", is_default=dilate is None))
 
 
 def trimap_from_scribbles(image: Any, scribbles: Any) -> NDArray[np.uint8]:
@@ -191,15 +198,19 @@ def _as_width(width: float | None, name: str, fraction: float, shape: tuple[int,
     return as_number(width, name=name, low=0)
 
 
-def _shrink(region: NDArray[np.bool_], width: float, name: str, word: str) -> NDArray[np.bool_]:
+def _shrink(
+    region: NDArray[np.bool_], width: float, name: str, word: str, *, is_default: bool
+) -> NDArray[np.bool_]:
     """Return the pixels of a region that are further than `width` from everything outside it."""
     if region.all() or not region.any():  # a distance to nothing is not defined
         return region
     distance = ndimage.distance_transform_edt(region)
     result = distance > width
     if not result.any():
+        reason = "1 % of the longest side" if width > 1 else "the least"
+        origin = f" (the default, {reason})" if is_default else ""
         raise ValueError(
-            f"{name} is {width:g} pixels, which leaves no {word}; "
+            f"{name} is {width:g} pixels{origin}, which leaves no {word}; "
             f"accepted for this one is less than {distance.max():g}."
         )
     return result

@@ -326,15 +326,15 @@ def as_number(
     return number
 
 
-def as_count(value: Any, *, name: str, low: int = 0, choices: tuple[int, ...] = ()) -> int:
-    """Return a whole number of at least `low` (a radius, a size, an iteration limit), or one of `choices`.
+def as_count(value: Any, *, name: str, low: int = 0, high: float = math.inf, choices: tuple[int, ...] = ()) -> int:
+    """Return a whole number in [low, high] (a radius, a size, an iteration limit), or one of `choices`.
 
     Raises
     ------
     TypeError
         If it is not an integer.
     ValueError
-        If it is below `low`, or there are choices and it is none of them.
+        If it is out of range, or there are choices and it is none of them.
 
     Examples
     --------
@@ -344,11 +344,33 @@ def as_count(value: Any, *, name: str, low: int = 0, choices: tuple[int, ...] = 
     ValueError: radius is -1; accepted is a whole number of at least 0.
     """
     accepted = f"are {' and '.join(map(str, choices))}" if choices else f"is a whole number of at least {low}"
+    if high < math.inf:
+        accepted += f" and at most {high}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} is {_told(value)}; accepted {accepted}.")
-    if value < low or (choices and value not in choices):
+    if value < low or int(value) > high or (choices and value not in choices):
         raise ValueError(f"{name} is {_told(value)}; accepted {accepted}.")
     return int(value)
+
+
+def as_flag(value: Any, *, name: str) -> bool:
+    """Return True or False, of Python or of NumPy.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else: a number, or a word such as "no", would count as yes.
+
+    Examples
+    --------
+    >>> as_flag("no", name="refine")
+    Traceback (most recent call last):
+    ...
+    TypeError: refine is 'no'; accepted are True and False.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is {_told(value)}; accepted are True and False.")
+    return bool(value)
 
 
 def as_choice(value: Any, choices: tuple[str, ...], *, name: str) -> str:

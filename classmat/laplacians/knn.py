@@ -42,7 +42,7 @@ def knn_laplacian(
     n_neighbors : sequence of int
         How many pixels are chosen each time. The pixel itself is the first of them, as in PyMatting.
     distance_weights : sequence of float
-        For each time, how far apart the opposite sides of the image are in that space, at least 0; each colour
+        For each time, how far apart the opposite sides of the image are in that space, 0 to 1e6; each colour
         channel goes from 0 to 1. A large weight finds neighbours next to the pixel, a small one far away.
     colour_space : {"rgb", "hsv"}
         What colours are; "hsv" is ``(cos H, sin H, S, V)``, the paper's. A grey image is just its level.
@@ -65,8 +65,10 @@ def knn_laplacian(
 
     References
     ----------
-    Q. Chen, D. Li, C.-K. Tang: KNN matting. TPAMI 35(9), 2013. PyMatting searches twice, with a binary kernel, and
-    divides every row by the sum of its weights, that of the pixel with itself included: a matrix that is not symmetric.
+    Q. Chen, D. Li, C.-K. Tang: KNN matting. TPAMI 35(9), 2013. The defaults are PyMatting's: (20, 10) neighbours with
+    distance weights (2.0, 0.1), colours as they are and a binary kernel; the paper has HSV and 1 - |X| / C, here "hsv"
+    and "paper". PyMatting also divides every row by the sum of its weights, that of the pixel with itself included: a
+    matrix that is not symmetric.
 
     Examples
     --------
@@ -127,7 +129,8 @@ class Space(NamedTuple):
         """Return the space that a user asks for, or raise TypeError or ValueError; the image is checked before."""
         counts = [as_count(k, name="n_neighbors", low=1) for k in _as_list(n_neighbors, "n_neighbors")]
         weights = [
-            as_number(v, name="distance_weights", low=0) for v in _as_list(distance_weights, "distance_weights")
+            as_number(v, name="distance_weights", low=0, high=1e6)
+            for v in _as_list(distance_weights, "distance_weights")
         ]
         if len(counts) != len(weights) or not counts:
             raise ValueError(

@@ -47,7 +47,7 @@ def learning_based_laplacian(
     References
     ----------
     Y. Zheng, C. Kambhamettu: Learning based digital matting. ICCV 2009. The local learning model with the linear
-    kernel.
+    kernel. The defaults, eps 1e-7 and radius 1, are PyMatting's.
 
     Examples
     --------

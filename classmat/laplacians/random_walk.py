@@ -30,7 +30,7 @@ def random_walk_laplacian(
     image : array_like, (h, w, 3) or (h, w)
         Colour or grey image; float in [0, 1], uint8 or uint16. Squared differences add up over channels.
     sigma : float
-        The difference in colour at which a step is e times less likely, above 0.
+        The difference in colour at which a step is e times less likely, 1e-6 to 1e6.
     radius : int
         Neighbours are all other pixels of the ``(2 * radius + 1)^2`` around one that lie inside the image; at
         least 1, which is 8 neighbours.
@@ -51,7 +51,8 @@ def random_walk_laplacian(
     References
     ----------
     L. Grady, T. Schiwietz, S. Aharon, R. Westermann: Random walks for interactive alpha-matting. VIIP 2005.
-    Eq. 4 for the weights, with plain differences of colour in place of the projected ones.
+    Eq. 4 for the weights, with plain differences of colour in place of the projected ones. The defaults of `sigma` and
+    `radius` are PyMatting's.
 
     Examples
     --------
@@ -61,7 +62,7 @@ def random_walk_laplacian(
            [ 0., -1.,  1.]])
     """
     pixels = as_image(image)
-    sigma = as_number(sigma, name="sigma", low=0, exclusive=True)
+    sigma = as_number(sigma, name="sigma", low=1e-6, high=1e6)
     radius = as_count(radius, name="radius", low=1)
     needed = np.ones(pixels.shape[:2], bool) if mask is None else as_mask(mask)
     require_same_size(pixels, needed, names=("image", "mask"))

@@ -15,6 +15,7 @@ from ..images.validate import (
     UNKNOWN,
     as_choice,
     as_count,
+    as_flag,
     as_image,
     as_number,
     as_trimap,
@@ -35,7 +36,7 @@ from .trimming import trim_edges, trim_patches
 # An image counts as highly transparent where the colours of the known bands, so many pixels wide, explain the
 # histogram of the unknown region up to a squared error above this.
 BAND, BINS, UNEXPLAINED = 20, 10, 0.3
-SOFT = 0.1  # how strongly patches that look known pull
+SOFT = 0.1  # how strongly patches that look known pull; not the paper's, which takes them for known
 
 
 @overload
@@ -156,6 +157,9 @@ def information_flow_matting(
     the sum of all flows; the local flow and the diagonal of the flow from known pixels, for which there is a
     multigrid, precondition it.
 
+    Soft trimming, the default, and its pull of 0.1 are not the paper's either: there patches that look known become
+    known, as with ``trim="hard"``.
+
     References
     ----------
     Y. Aksoy, T. O. Aydin, M. Pollefeys: Designing effective inter-pixel information flow for natural image matting.
@@ -180,6 +184,8 @@ def information_flow_matting(
     )
     sigma_l = as_number(sigma_l, name="sigma_l", low=0, exclusive=True)
     eps = as_number(eps, name="eps", low=0, exclusive=True)
+    if transparent is not None:
+        transparent = as_flag(transparent, name="transparent")
     trim = as_choice(trim, ("soft", "hard", "edges", "none"), name="trim")
     Stopping.checked(rtol, 0.0, 1, callback)
     if is_transparent(pixels, labels) if transparent is None else transparent:

@@ -118,7 +118,8 @@ def knn_matting(
     References
     ----------
     Q. Chen, D. Li, C.-K. Tang: KNN matting. TPAMI 35(9), 2013. The known pixels are eliminated: eq. 12 with lambda
-    going to infinity.
+    going to infinity. The defaults of `n_neighbors`, `distance_weights`, `colour_space` and `kernel` are PyMatting's; the
+    paper has HSV and the kernel 1 - |X| / C, here ``colour_space="hsv", kernel="paper"``.
 
     Examples
     --------

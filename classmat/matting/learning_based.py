@@ -89,6 +89,7 @@ def learning_based_matting(
     References
     ----------
     Y. Zheng, C. Kambhamettu: Learning based digital matting. ICCV 2009.
+    The defaults, eps 1e-7 and radius 1, are PyMatting's.
 
     Examples
     --------

@@ -73,7 +73,7 @@ def random_walk_matting(
     trimap : array_like, (h, w)
         Background (<= 10 % of the dtype's range), unknown, foreground (>= 90 %); some of both known kinds.
     sigma : float
-        The difference in colour at which a step is e times less likely, above 0.
+        The difference in colour at which a step is e times less likely, 1e-6 to 1e6.
     radius : int
         A step leads to any other pixel of the ``(2 * radius + 1)^2`` around one.
     lost : float
@@ -104,6 +104,8 @@ def random_walk_matting(
     References
     ----------
     L. Grady, T. Schiwietz, S. Aharon, R. Westermann: Random walks for interactive alpha-matting. VIIP 2005.
+    The defaults of `sigma` and `radius` are PyMatting's. `lost` is not in the paper, and its default was chosen here;
+    nor are the colours projected, see `random_walk_laplacian`.
 
     Examples
     --------

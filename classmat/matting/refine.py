@@ -1,5 +1,6 @@
 """Refinement: from the mask of a segmenter, or a coarse matte, to a matte that follows the image."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -8,13 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from ..filters.guided import guided_filter
-from ..images.trimap import trimap_from_alpha, trimap_from_mask
+from ..images.trimap import band_of_mask, trimap_from_alpha
 from ..images.validate import UNKNOWN, as_alpha, as_choice, as_image, as_number, require_same_size
 from .closed_form import matting_with_prior, working_type
 from .methods import METHODS
 
 _INTO, _OUT = 0.02, 0.04  # of the longest side: docs/decisions/2026-11-21-refinement.md
-_SOFT = 0.05  # a matte with more such pixels among those of its edge is soft, else a mask
+_SOFT = 0.05  # alpha from here to 1 minus it is fractional, and unknown in the trimap
 _LEAST = 1e-4  # the confidence at the very edge: what the image leaves open, the prior decides
 
 Refiner = Callable[..., NDArray[np.float64]]
@@ -83,8 +84,6 @@ def refine_matte(
     pixels = as_image(image, dtype=working_type(image))
     coarse = as_alpha(alpha)
     require_same_size(pixels, coarse, names=("image", "alpha"))
-    if method == "guided" and (unknown := sorted(set(options) - {"radius", "eps"})):
-        raise TypeError(f"the guided filter has no option '{unknown[0]}'; accepted are 'radius' and 'eps'.")
     return refiners[method](pixels, coarse, **options)
 
 
@@ -110,7 +109,7 @@ def coarse_trimap(
     >>> coarse_trimap(np.array([[0, 0, 0, 0.2, 0.6, 1, 1, 1.0]]), 1, 2)
     array([[  0,   0, 128, 128, 128, 255, 255, 255]], dtype=uint8)
     """
-    trimap = trimap_from_mask(alpha, erode=erode, dilate=dilate)
+    trimap = band_of_mask(alpha >= 0.5, name="alpha", erode=erode, dilate=dilate)
     fractional = trimap_from_alpha(alpha, radius=0, low=_SOFT, high=1 - _SOFT) == UNKNOWN
     widened = np.where(fractional, np.uint8(UNKNOWN), trimap)
     return widened if all((widened == label).any() for label in (0, 255)) else trimap
@@ -126,6 +125,8 @@ def _by_trimap(
     **options: Any,
 ) -> NDArray[np.float64]:
     as_choice(solver, tuple(METHODS), name="solver")
+    own = ("solver", "erode", "dilate")
+    _require_options(options, own + _options_of(METHODS[solver], options), f"the solver '{solver}'")
     result: NDArray[np.float64] = METHODS[solver](image, coarse_trimap(alpha, erode, dilate), **options)
     return result
 
@@ -139,6 +140,8 @@ def _by_prior(
     dilate: float | None = None,
     **options: Any,
 ) -> NDArray[np.float64]:
+    accepted = ("lam", "erode", "dilate", *_options_of(matting_with_prior, options))
+    _require_options(options, accepted, "matting with a prior")
     return matting_with_prior(image, alpha, edge_confidence(alpha, erode, dilate), lam=lam, **options)
 
 
@@ -154,7 +157,7 @@ def edge_confidence(
     >>> edge_confidence(np.array([[0, 0, 0, 1, 1.0]]), erode=2, dilate=4)
     array([[0.5625, 0.25  , 0.0625, 0.25  , 1.    ]])
     """
-    trimap_from_mask(alpha, erode=0, dilate=0)  # raises unless there is some of both kinds
+    band_of_mask(alpha >= 0.5, name="alpha", erode=0, dilate=0)  # raises unless there is some of both kinds
     longest = max(alpha.shape)
     widths = [
         max(1.0, fraction * longest) if width is None else as_number(width, name=name, low=0)
@@ -169,7 +172,27 @@ def edge_confidence(
 
 
 def _by_guided_filter(
-    image: NDArray[Any], alpha: NDArray[np.float64], *, radius: int | None = None, eps: float = 1e-4
+    image: NDArray[Any],
+    alpha: NDArray[np.float64],
+    *,
+    radius: int | None = None,
+    eps: float = 1e-4,
+    **options: Any,
 ) -> NDArray[np.float64]:
+    _require_options(options, ("radius", "eps"), "the guided filter")
     width = max(1, round(0.02 * max(alpha.shape))) if radius is None else radius
     return np.clip(guided_filter(image.astype(np.float64, copy=False), alpha, width, eps), 0, 1)
+
+
+def _options_of(method: Callable[..., Any], options: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of a method's options; all that are given for a method that takes any."""
+    parameters = inspect.signature(method).parameters.values()
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    names = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    return (*names, *options) if takes_any else tuple(names)
+
+
+def _require_options(options: dict[str, Any], accepted: tuple[str, ...], what: str) -> None:
+    if unknown := sorted(set(options) - set(accepted)):
+        *most, last = map(repr, dict.fromkeys(accepted))
+        raise TypeError(f"{what} has no option '{unknown[0]}'; accepted are {', '.join(most)} and {last}.")

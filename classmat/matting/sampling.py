@@ -108,11 +108,11 @@ def sampling_matting(
     trimap : array_like, (h, w)
         Background (<= 10 % of the dtype's range), unknown, foreground (>= 90 %); some of both known kinds.
     strength : float
-        Weight of the sampled matte, at least 0; with 0 closed form's is left.
+        Weight of the sampled matte, 0 to 1e12; with 0 closed form's is left.
     tolerance : float
-        How far colours may be off what explains them, above 0, as a root mean square over the channels.
+        How far colours may be off what explains them, 1e-6 to 1e6, as a root mean square over the channels.
     hold : float
-        Weight of closed form's matte where nothing else is explained, at least 0.
+        Weight of closed form's matte where nothing else is explained, 0 to 1e12.
     eps : float
         The regularisation of L, above 0, as in `closed_form_matting`.
     rtol, x0
@@ -157,9 +157,9 @@ def sampling_matting(
     pixels = as_image(image, dtype=working_type(image))
     labels = as_trimap(trimap)
     require_same_size(pixels, labels, names=("image", "trimap"))
-    strength = as_number(strength, name="strength", low=0)
-    tolerance = as_number(tolerance, name="tolerance", low=0, exclusive=True)
-    hold = as_number(hold, name="hold", low=0)
+    strength = as_number(strength, name="strength", low=0, high=1e12)
+    tolerance = as_number(tolerance, name="tolerance", low=1e-6, high=1e6)
+    hold = as_number(hold, name="hold", low=0, high=1e12)
     Stopping.checked(rtol, 0.0, 1, callback)
     is_unknown = labels == UNKNOWN
 

@@ -11,6 +11,7 @@ from ..images.validate import (
     FOREGROUND,
     UNKNOWN,
     as_count,
+    as_flag,
     as_image,
     as_number,
     as_trimap,
@@ -29,6 +30,7 @@ EXPANSION_RADIUS, EXPANSION_THRESHOLD = 10, 5 / 256  # k_i in pixels, k_c
 EXPONENTS = (3.0, 2.0, 1.0, 4.0)  # e_N, e_A, e_f, e_b
 SHARPNESS = 10.0  # lambda: a colour that is 1 / lambda off its pair's line has a confidence of 1 / e
 SMOOTHED = 100  # k_s
+MOST_SHARED = 10_000  # all within 56 pixels
 
 
 class Samples(NamedTuple):
@@ -108,7 +110,7 @@ def shared_matting(
     n_rays : int
         Rays from each pixel, at least 1; so many samples of either kind at most.
     n_shared : int
-        How many of the nearest pixels share their pairs, at least 1.
+        How many of the nearest pixels share their pairs, 1 to 10,000.
     refine : bool
         Whether to minimise ``alpha^T L alpha + gamma * sum of confidence * (alpha - alpha_hat)^2`` in the end, L the
         closed-form Laplacian and alpha_hat the sampled matte: smoother, at the cost of a solve.
@@ -143,7 +145,9 @@ def shared_matting(
     E. S. L. Gastal, M. M. Oliveira: Shared sampling for real-time alpha matting. Computer Graphics Forum 29(2),
     2010. Where no ray meets one of the kinds, which the paper leaves open, the nearest pixel of that kind serves. The
     spread around a sample is that of known pixels, and known pixels weigh by distance alone in the smoothing:
-    both were measured to be better than the paper's wording.
+    both were measured to be better than the paper's wording. The weight of a pixel d away in the smoothing is
+    ``exp(-d^2 / s^2)`` with ``s^2 = 100 / (9 pi)``, a third of the radius of the disc of 100 pixels squared: narrower by
+    the square root of 2 than the Gaussian whose standard deviation is s.
 
     Examples
     --------
@@ -157,7 +161,9 @@ def shared_matting(
     pixels = as_image(image, dtype=working_type(image))
     labels = as_trimap(trimap)
     require_same_size(pixels, labels, names=("image", "trimap"))
-    n_rays, n_shared = as_count(n_rays, name="n_rays", low=1), as_count(n_shared, name="n_shared", low=1)
+    n_rays = as_count(n_rays, name="n_rays", low=1)
+    n_shared = as_count(n_shared, name="n_shared", low=1, high=MOST_SHARED)
+    refine = as_flag(refine, name="refine")
     gamma = as_number(gamma, name="gamma", low=0, exclusive=True)
     eps = as_number(eps, name="eps", low=0, exclusive=True)
     samples = shared_samples(pixels, labels, n_rays=n_rays, n_shared=n_shared)
@@ -229,7 +235,8 @@ def _sample(
     )  # fmt: skip
     smoothed = _empty(n, image.dtype)
     offsets = nearest_offsets(64)[:SMOOTHED]
-    gaussian = np.exp(-(offsets**2).sum(1) * 9 * np.pi / SMOOTHED)  # sigma is a third of the radius of the disc
+    # exp(-d^2 / s^2), s a third of the disc's radius: without the 2 of a Gaussian of that sigma, so narrower
+    gaussian = np.exp(-(offsets**2).sum(1) * 9 * np.pi / SMOOTHED)
     kernels.smooth(
         image, labels, ys, xs, number, offsets, gaussian, SHARPNESS,
         refined.foreground, refined.background, refined.alpha, refined.confidence,

@@ -28,6 +28,7 @@ def scenes(monkeypatch):
     monkeypatch.setattr(quality, "SCENES", ("one", "two"))
     stand_in = types.SimpleNamespace(
         __version__="0",
+        __file__=cm.__file__,
         METHODS={"closed-form": off_by(0.1), "alone": off_by(0.0)},
         gallery=types.SimpleNamespace(one=scene, two=scene),
         metrics=metrics,
@@ -94,13 +95,79 @@ def test_a_killed_run_goes_on(scenes, tmp_path):
     log.write_text(first + '{"photo": "two", "tri')  # killed while it wrote
     quality.main(**options)
     assert log.read_text().startswith(first)
-    measured = [(row["photo"], row["library"]) for row in quality.read_log(log)]
+    measured = [(row["photo"], row["library"]) for row in quality.read_log(log, quality.make_stamp(None))]
     assert sorted(measured) == [
         (name, library) for name in ("one", "two") for library in ("PyMatting", "classmat")
     ]
     assert len(json.loads(target.read_text())["rows"]) == 4
     before = log.read_text()
     quality.main(**options)
+    assert log.read_text() == before
+
+
+def logged(log):
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("trimaps", ["1", "2", "1,2"])
+def test_the_libraries_take_turns_in_a_whole_run(scenes, monkeypatch, tmp_path, trimaps):
+    monkeypatch.setattr(quality, "widen", lambda trimap: trimap)
+    monkeypatch.setitem(quality.PEERS, "alone", "another")
+    quality.main(methods="closed-form,alone", trimaps=trimaps, log=tmp_path / "log.jsonl")
+    first = {}
+    for row in logged(tmp_path / "log.jsonl"):
+        first.setdefault((row["trimap"], row["method"], row["photo"]), row["library"])
+    for trimap, method, _ in first:
+        assert first[trimap, method, "one"] != first[trimap, method, "two"]
+    for trimap, _, photo in first:
+        assert first[trimap, "closed-form", photo] != first[trimap, "alone", photo]
+
+
+@pytest.mark.parametrize("change", ["version", "sources", "peer", "data", "no stamp"])
+def test_figures_of_other_code_or_data_are_passed_over(scenes, monkeypatch, tmp_path, change):
+    log, target = tmp_path / "log.jsonl", tmp_path / "quality.json"
+    options = {"methods": "closed-form", "photos": "one", "trimaps": "1", "log": log, "json_file": target}
+    quality.main(**options)
+    if change == "version":
+        monkeypatch.setattr(quality.classmat, "__version__", "1")
+    elif change == "sources":
+        (tmp_path / "package").mkdir()
+        (tmp_path / "package" / "other.py").write_text("pass\n")
+        monkeypatch.setattr(quality.classmat, "__file__", str(tmp_path / "package" / "__init__.py"))
+    elif change == "peer":
+        monkeypatch.setattr(quality, "version", lambda package: "2")
+    elif change == "data":
+        monkeypatch.setattr(quality, "SCENE_SIZE", (3, 4))
+    else:
+        rows = [{key: value for key, value in row.items() if key != "stamp"} for row in logged(log)]
+        log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    quality.main(**options)
+    assert len(logged(log)) == 4
+    assert len(json.loads(target.read_text())["rows"]) == 2
+
+
+def test_the_stamp_changes_with_the_sources(scenes, monkeypatch, tmp_path):
+    monkeypatch.setattr(quality.classmat, "__file__", str(tmp_path / "__init__.py"))
+    stamps = []
+    for text in ("a = 1", "a = 2"):
+        (tmp_path / "inner").mkdir(exist_ok=True)
+        (tmp_path / "inner" / "module.py").write_text(text)
+        stamps.append(quality.make_stamp(None)["sources"])
+    assert stamps[0] != stamps[1]
+
+
+def test_rows_without_memory_are_measured_again_if_it_is_asked(scenes, monkeypatch, tmp_path):
+    monkeypatch.setattr(quality, "added_megabytes", lambda photo, method, library: 3.0)
+    log, target = tmp_path / "log.jsonl", tmp_path / "quality.json"
+    options = {"methods": "closed-form", "photos": "one", "trimaps": "1", "log": log, "json_file": target}
+    quality.main(**options)
+    quality.main(**options, memory=True)
+    rows = json.loads(target.read_text())["rows"]
+    assert [row["added_megabytes"] for row in rows] == [3.0, 3.0]
+    before = log.read_text()
+    assert before.count("\n") == 4
+    quality.main(**options)
+    quality.main(**options, memory=True)
     assert log.read_text() == before
 
 

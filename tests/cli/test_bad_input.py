@@ -88,7 +88,14 @@ CASES = {
     "cutout in jpeg": ("cutout photo.png alpha.png -o out.jpg", "holds no transparency"),
     "refine method": ("refine photo.png mask.png -o out.png --method magic", "--method is 'magic'"),
     "refine solver": ("refine photo.png mask.png -o out.png --solver magic", "--solver is 'magic'"),
-    "refine option": ("refine photo.png mask.png -o out.png --method guided --erode 3", "--erode is of no use"),
+    "refine option": (
+        "refine photo.png mask.png -o out.png --method guided --erode 3",
+        "--erode is of no use to --method guided; accepted is --method trimap or prior with it.",
+    ),
+    "refine solver of prior": (
+        "refine photo.png mask.png -o out.png --method prior --solver knn",
+        "--solver is of no use to --method prior; accepted is --method trimap with it.",
+    ),
     "refine sizes": ("refine photo.png small.png -o out.png", "image is 20x28 but alpha is 19x28"),
     "mask without foreground": ("trimap no_foreground.png -o out.png --erode -1", "erode is -1"),
     "too wide": ("trimap mask.png -o out.png --erode 99", "leaves no foreground"),

@@ -110,7 +110,12 @@ def test_masks_of_every_dtype(dtype):
         (np.zeros((4, 4)), {}, ValueError, "mask has no foreground pixels"),
         (np.eye(4, dtype=np.uint8), {}, ValueError, "mask has no foreground pixels"),  # 1 of 255
         (np.ones((4, 4)), {}, ValueError, "mask has no background pixels"),
-        (np.eye(4), {}, ValueError, "erode is 1 pixels, which leaves no foreground; .* is less than 1"),
+        (
+            np.eye(4),
+            {},
+            ValueError,
+            r"erode is 1 pixels \(the default, the least\), which leaves no foreground; .* is less than 1",
+        ),
         (half(40, 40), {"erode": 20}, ValueError, r"erode is 20 pixels, .* less than 20\.$"),
         (half(40, 40), {"dilate": 2000}, ValueError, r"dilate is 2000 pixels, .* less than 20\.$"),
         (half(40, 40), {"erode": -1}, ValueError, "erode is -1"),
@@ -268,3 +273,18 @@ def test_an_opaque_overlay_is_a_painted_copy():
 def test_bad_scribbles(image, scribbles, error, words):
     with pytest.raises(error, match=words):
         trimap_from_scribbles(image, scribbles)
+
+
+@pytest.mark.parametrize("call", [trimap_from_mask, trimap_from_alpha])
+def test_a_default_that_is_too_wide_is_told_as_such(call):
+    mask = np.zeros((3, 400))
+    mask[1, 7] = 1
+    with pytest.raises(
+        ValueError, match=r"is 4 pixels \(the default, 1 % of the longest side\), which leaves no fore"
+    ):
+        call(mask)
+    with pytest.raises(ValueError, match=r"is 1 pixels \(the default, the least\), which leaves no foreground"):
+        call(mask[:, :9])
+    option = "erode" if call is trimap_from_mask else "radius"
+    with pytest.raises(ValueError, match=f"{option} is 4 pixels, which leaves no foreground"):
+        call(mask, **{option: 4})

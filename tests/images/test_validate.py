@@ -15,6 +15,7 @@ from classmat.images.validate import (
     as_alpha,
     as_choice,
     as_count,
+    as_flag,
     as_image,
     as_mask,
     as_number,
@@ -436,3 +437,20 @@ def test_choices():
 
 def test_the_labels_of_a_trimap_are_ordered():
     assert 0 == validate.BACKGROUND < validate.UNKNOWN < validate.FOREGROUND == 255
+
+
+@pytest.mark.parametrize("value", [True, False, np.True_, np.False_])
+def test_flags(value):
+    assert as_flag(value, name="refine") is bool(value)
+
+
+@pytest.mark.parametrize("value", [0, 1, 1.0, "no", None, [], np.array([True, False]), np.ones(3)])
+def test_bad_flags(value):
+    with pytest.raises(TypeError, match=r"^refine is .*; accepted are True and False.$"):
+        as_flag(value, name="refine")
+
+
+def test_counts_with_an_upper_limit():
+    assert as_count(7, name="n", low=1, high=7) == 7
+    with pytest.raises(ValueError, match="n is 8; accepted is a whole number of at least 1 and at most 7"):
+        as_count(8, name="n", low=1, high=7)

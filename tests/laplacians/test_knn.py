@@ -153,6 +153,7 @@ def test_hue_equals_the_standard_library():
         ({"n_neighbors": 20}, TypeError, "n_neighbors is 20; accepted is a sequence"),
         ({"n_neighbors": "20"}, TypeError, "n_neighbors is '20'; accepted is a sequence"),
         ({"distance_weights": (2.0, -0.1)}, ValueError, "distance_weights is -0.1"),
+        ({"distance_weights": (2.0, 1e200)}, ValueError, "distance_weights is 1e\\+200; .* at most 1e\\+06"),
         ({"distance_weights": (2.0, np.nan)}, ValueError, "distance_weights is nan"),
         ({"colour_space": "lab"}, ValueError, "colour_space is 'lab'; accepted are 'rgb', 'hsv'"),
         ({"kernel": "soft"}, ValueError, "kernel is 'soft'; accepted are 'binary', 'paper'"),

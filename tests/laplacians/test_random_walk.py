@@ -61,6 +61,8 @@ def test_no_pixel_is_cut_off_however_small_the_weights():
     ("options", "error", "words"),
     [
         ({"sigma": 0}, ValueError, "sigma is 0"),
+        ({"sigma": 1e-200}, ValueError, "sigma is 1e-200; accepted is .* at least 1e-06 and at most 1e\\+06"),
+        ({"sigma": 1e7}, ValueError, "sigma is 1e\\+07"),
         ({"sigma": None}, TypeError, "sigma is None"),
         ({"radius": 0}, ValueError, "radius is 0"),
         ({"mask": np.ones((3, 3), bool)}, ValueError, "image is 4x5 but mask is 3x3"),

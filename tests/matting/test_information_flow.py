@@ -186,6 +186,7 @@ def test_a_transparent_foreground_is_recognised():
     assert np.abs(judged - told).max() > 1e-6
 
 
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one thread only")
 def test_does_not_depend_on_the_number_of_threads():
     scene = cm.gallery.hair(40, 50, seed=1)
     before = numba.get_num_threads()
@@ -254,6 +255,8 @@ IMAGE, TRIMAP = np.zeros((3, 3, 3)), np.array([[0, 128, 255]] * 3, np.uint8)
         ({"sigma_uu": np.inf}, ValueError, "sigma_uu is inf"),
         ({"sigma_l": 0}, ValueError, "sigma_l is 0"),
         ({"eps": 0}, ValueError, "eps is 0"),
+        ({"transparent": 1}, TypeError, "transparent is 1; accepted are True and False"),
+        ({"transparent": "no"}, TypeError, "transparent is 'no'"),
         ({"trim": True}, ValueError, "trim is True"),
         ({"x0": np.zeros((2, 2))}, ValueError, "x0 is 2x2"),
         ({"rtol": np.nan}, ValueError, "rtol is nan"),

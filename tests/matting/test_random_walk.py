@@ -117,6 +117,8 @@ TRIMAP = np.array([[0, 128, 255]] * 3, np.uint8)
         ({"trimap": np.minimum(TRIMAP, 128)}, "no foreground"),
         ({"image": np.full((3, 3), np.nan)}, "NaN"),
         ({"sigma": 0}, "sigma is 0"),
+        ({"sigma": 1e-200}, "sigma is 1e-200; accepted is .* at least 1e-06 and at most 1e\\+06"),
+        ({"sigma": 1e7}, "sigma is 1e\\+07"),
         ({"radius": 0}, "radius is 0"),
         ({"lost": 1.5}, "lost is 1.5"),
         ({"rtol": np.nan}, "rtol is nan"),

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from naive_sampling import gather, samples
 
 import classmat as cm
-from classmat.matting.shared import _gather, _sample, shared_matting, shared_samples
-from classmat.matting.trimming import expand_known
+from classmat.matting.shared import MOST_SHARED, _gather, _sample, shared_matting, shared_samples
+from classmat.matting.trimming import expand_known, nearest_offsets
 
 FOREGROUND, BACKGROUND = np.array([0.9, 0.6, 0.2]), np.array([0.1, 0.3, 0.5])
 
@@ -110,6 +110,7 @@ def test_any_scene_gives_a_matte_that_keeps_the_known(seed, h, w, refine):
     assert found.confidence.max(initial=0) <= 1
 
 
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one thread only")
 def test_does_not_depend_on_the_number_of_threads():
     scene = cm.gallery.hair(60, 80, seed=1)
     before = numba.get_num_threads()
@@ -151,6 +152,13 @@ def test_info_callback_and_start():
     assert seen
 
 
+def test_as_many_as_allowed_share():
+    scene = cm.gallery.disc(12, 16)
+    most = shared_matting(scene.image, scene.trimap, n_shared=MOST_SHARED)
+    assert len(nearest_offsets(64)) >= MOST_SHARED
+    np.testing.assert_array_equal(most, shared_matting(scene.image, scene.trimap, n_shared=5000))
+
+
 @pytest.mark.parametrize("kind", ["grey", "uint8", "float32"])
 def test_kinds_of_images(kind):
     scene = cm.gallery.disc(30, 40)
@@ -186,6 +194,8 @@ def test_rays_that_meet_nothing_fall_back_on_the_nearest():
         ({"trimap": np.zeros((3, 3), np.uint8)}, ValueError, "no foreground"),
         ({"n_rays": 0}, ValueError, "n_rays is 0"),
         ({"n_shared": 1.5}, TypeError, "n_shared is 1.5"),
+        ({"n_shared": 10_001}, ValueError, "n_shared is 10001; accepted is .* at least 1 and at most 10000"),
+        ({"refine": "no"}, TypeError, "refine is 'no'; accepted are True and False"),
         ({"gamma": 0}, ValueError, "gamma is 0"),
         ({"eps": -1}, ValueError, "eps is -1"),
         ({"x0": np.zeros((2, 2))}, ValueError, "x0 is 2x2"),
