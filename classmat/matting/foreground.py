@@ -125,7 +125,7 @@ def estimate_foreground(
     tolerance = as_number(rtol, name="rtol", low=0, exclusive=True)
     level, shape, deviation = _finest_level(image, alpha)
     targets = None if out is None else [as_output(field, shape, name=name) for name, field in _pair(out, "out")]
-    if targets is not None and np.shares_memory(*targets):
+    if targets is not None and np.shares_memory(targets[0], targets[1]):
         raise ValueError("out is twice the same memory; accepted is a pair of arrays that share none.")
     if noise is not None:
         deviation[:] = as_number(noise, name="noise", low=0, high=1)
