@@ -23,6 +23,9 @@ STRONG = 30.0
 # So far weak pixels reach into strong ones, where the multigrid solves for both.
 RING = 4
 
+# An error of more than this in a solve whose answer is known is told.
+DOUBT = 1e-5
+
 
 def prepare(image: NDArray[Any], weight: Array, *, eps: float, radius: int, rtol: float) -> Solve:
     """Do the set-up for ``(L + diag(w)) x = b`` and return ``solve(b, start=None)``.
@@ -58,6 +61,13 @@ def prepare(image: NDArray[Any], weight: Array, *, eps: float, radius: int, rtol
     def solve(b: Array, start: Array | None = None) -> Array:
         return factor.solve(b.ravel(), rtol=rtol).x.reshape(b.shape)
 
+    # Constants cost nothing in L, so that (L + diag w) 1 = w: whether a solve finds the 1 tells what rounding does to it.
+    doubt = float(np.abs(solve(weight) - 1).max())
+    if not doubt <= DOUBT:
+        raise ValueError(
+            f"F + B is 0 in a region of one colour that nothing but eps = {eps:g} connects with the rest: rounding, by "
+            f"{doubt:.1g}, decides on the matte there; accepted is a larger eps, or some F or B in every such region."
+        )
     return solve
 
 

@@ -224,7 +224,7 @@ def apply(op_vjp: Callable[..., Any], *args: Any, **static: Any) -> Any:
 
     def pull(bar: Array) -> list[Array]:
         bars = pullback(bar)
-        return [bars[place] for place in places]
+        return [np.asarray(bars[place], args[place].dtype) for place in places]  # a scalar's may be a float
 
     return _record(value, [args[place]._node for place in places], pull)
 

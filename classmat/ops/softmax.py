@@ -52,7 +52,7 @@ def softmax_vjp(scores: ArrayLike, *, axis: int = -1) -> tuple[Floats, Pullback]
         mean = reduced(np.add, p_bar * p, int(axis))
         return (p * (p_bar - mean),)
 
-    return p, pullback
+    return p.copy(), pullback  # a caller may write into the value
 
 
 def shifted_exponentials(scores: Floats, axis: int = -1) -> tuple[Floats, Floats, Floats]:

@@ -335,3 +335,13 @@ def test_fitting_a_line():
 def test_bad_input(call, kind, words):
     with pytest.raises(kind, match=words):
         call(tape.Variable([1.0, 2.0]))
+
+
+def test_cotangents_of_scalars_may_be_floats():
+    def scale_vjp(x, s):
+        return x * s, lambda bar: (bar * s, float((bar * x).sum()))
+
+    x, s = np.arange(3.0, dtype=np.float32), tape.Variable(np.float32(2))
+    found = tape.gradients(tape.apply(scale_vjp, x, s * s).sum(), s)
+    assert isinstance(found, np.ndarray)
+    assert (found, found.dtype) == (12, np.float32)

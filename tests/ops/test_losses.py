@@ -345,3 +345,11 @@ def test_single_precision_losses_are_added_in_double():
     loss, _ = alpha_loss_vjp(a, np.zeros_like(a), eps=0)
     assert loss == np.float32(0.1)
     assert loss.dtype == np.float32
+
+
+def test_the_value_of_a_softmax_may_be_written_to():
+    scores = np.random.default_rng(0).standard_normal((4, 3))
+    value, pullback = softmax_vjp(scores)
+    expected = pullback(np.ones((4, 3)) * [1.0, 2.0, 3.0])[0]
+    value[:] = 7
+    np.testing.assert_array_equal(pullback(np.ones((4, 3)) * [1.0, 2.0, 3.0])[0], expected)

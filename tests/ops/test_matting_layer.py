@@ -308,3 +308,16 @@ DATA, INDICES, INDPTR = [2.0, -1.0, -1.0, 2.0], [0, 1, 0, 1], [0, 2, 4]
 def test_bad_systems(data, b, indices, indptr, error, words):
     with pytest.raises(error, match=words):
         solve_vjp(data, b, indices=indices, indptr=indptr)
+
+
+@pytest.mark.parametrize("eps", [1e-12, 1e-14, 1e-16])
+def test_a_flat_region_that_nothing_reaches_is_told(eps):
+    """Two flat colours are connected by eps alone: without F or B in one of them, rounding would decide there."""
+    image = np.zeros((10, 12, 3))
+    image[:, 6:] = (0.3, 0.6, 0.9)
+    F, B = np.zeros((10, 12)), np.zeros((10, 12))
+    F[:3, :6], B[7:, :6] = 1, 1
+    with pytest.raises(ValueError, match="F \\+ B is 0 in a region of one colour"):
+        matting_layer_vjp(image, F, B, 100.0, eps)
+    alpha, _ = matting_layer_vjp(image, F, B, 100.0, 1e-6)  # in the limit of small eps: the mean of both halves
+    np.testing.assert_allclose(alpha[4:6, 6:], 0.5, atol=1e-6)
