@@ -102,10 +102,12 @@ def test_as_a_process(files):
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_interrupt_leaves_nothing(files):
     code = """if True:
-        import os, signal, classmat
+        import os, signal, time, classmat
         def method(image, trimap, *, callback):
             callback(1, 0.5)
             os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(200):  # another thread may get it: Python tells the main one a moment later
+                time.sleep(0.05)
         classmat.METHODS["closed-form"] = method
         from classmat.cli import main
         main()
