@@ -289,10 +289,10 @@ def gradients(value: Any, variables: Tree, *, cotangent: ArrayLike | None = None
         bar = bars.get(variable._node)
         if bar is None:
             return np.zeros_like(variable.value)
-        if bar.flags.owndata and id(bar) not in taken:
+        if isinstance(bar, np.ndarray) and bar.flags.owndata and id(bar) not in taken:
             taken.add(id(bar))
             return bar
-        return bar.copy()
+        return np.array(bar)  # arithmetic makes plain numbers of arrays without axes
 
     return map_tree(own, variables)
 
