@@ -46,7 +46,11 @@ def test_pullback(h, w, colours, batch, radius, log_eps, log_lam, seed):
 
 @settings(max_examples=30)
 @given(
-    h=st.integers(3, 24), w=st.integers(3, 24), radius=st.integers(1, 3), log_eps=eps_powers, seed=st.integers(0, 999)
+    h=st.integers(3, 24),
+    w=st.integers(3, 24),
+    radius=st.integers(1, 3),
+    log_eps=eps_powers,
+    seed=st.integers(0, 999),
 )
 def test_pullback_of_products(h, w, radius, log_eps, seed):
     """Smaller windows fit x up to eps: L x is of that size, rounding is not, and differences tell nothing of it.
