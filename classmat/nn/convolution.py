@@ -251,7 +251,7 @@ def _whole(channels: int) -> int:
 
 def _forward(plan: Plan, padded: Floats, W: Floats, b: Floats) -> Floats:
     taps = _taps(plan, padded)
-    source, target, y = _source(plan, padded), None, None
+    source = _source(plan, padded)
     if _is_depthwise(plan):
         y = np.empty((plan.shape[0], *plan.out, plan.channels), W.dtype)
         target = _steps(y)
