@@ -19,23 +19,49 @@ def relit(foreground: Image, rng: np.random.Generator) -> Image:
     ramp = rng.gamma(1.0, 0.18) * side
     if rng.random() < 0.25:  # a hard edge of light
         ramp = ramp + rng.uniform(0.1, 0.6) * np.tanh((side - rng.normal(0, 0.3)) * rng.uniform(2, 12))
-    tint = np.exp(rng.normal(0, 0.05, 3)).astype(np.float32)
+    ramp = ramp + rng.gamma(1.5, 0.08) * _patches(foreground.shape, rng)
+    tint = np.exp(rng.normal(0, 0.035, 3)).astype(np.float32)
     return np.clip(foreground * np.exp(ramp)[..., None] * tint, 0, 1).astype(np.float32)
 
 
-def matched(picture: Image, weight: Image, mean: float, spread: float, saturation: float) -> Image:
-    """Return a picture with a mean and a deviation of brightness, and saturation times a factor, where weight is."""
-    total = max(float(weight.sum()), 1e-3)
-    grey = picture @ _GREY
-    centre = float((grey * weight).sum()) / total
-    deviation = np.sqrt(max(float((weight * (grey - centre) ** 2).sum()) / total, 1e-6))
-    gain = np.clip(spread / deviation, 0.5, 1.8)
-    tone = (grey - centre) * gain + mean
-    # Ratios of colours stay, as they do under more light.
-    ratio = np.clip(tone, 0, 1) / np.maximum(grey, 0.02)
-    lifted = picture * np.clip(ratio, 0, 4)[..., None]
-    level = lifted @ _GREY
-    return np.clip(level[..., None] + saturation * (lifted - level[..., None]), 0, 1).astype(np.float32)
+def _patches(shape: tuple[int, ...], rng: np.random.Generator) -> Image:
+    """Return light and shadow in a few smooth patches."""
+    grid = rng.standard_normal((rng.integers(3, 9), rng.integers(3, 7)), np.float32)
+    smooth: Image = ndimage.zoom(
+        grid, (shape[0] / grid.shape[0], shape[1] / grid.shape[1]), order=3, mode="nearest"
+    )
+    return smooth
+
+
+def exposed(picture: Image, level: float, goal: float) -> Image:
+    """Return a picture in so much light that what has the brightness `level` gets about that of `goal`.
+
+    Examples
+    --------
+    >>> round(float(exposed(np.full((1, 1, 3), 0.3, np.float32), 0.3, 0.5)[0, 0, 0]), 2)
+    0.5
+    """
+    gain = goal / max(level, 0.05)
+    if gain <= 1:
+        return (gain * picture).astype(np.float32)
+    # More light makes dark things brighter in proportion, and bright things less: x -> g x / (1 + k x).
+    k = 0.3 / max(level, 0.05)
+    bent: Image = np.clip(1.3 * gain * picture / (1 + k * picture), 0, 1).astype(np.float32)
+    return bent
+
+
+def crisp(foreground: Image, alpha: Image, rng: np.random.Generator) -> Image:
+    """Return a subject with as much contrast, near and far, in brightness and in colour, as skin and cloth have."""
+    inside = alpha > 0.5
+    mean = foreground[inside].mean(axis=0) if inside.any() else np.float32(0.5)
+    sigma = rng.uniform(0.015, 0.06) * min(alpha.shape)
+    near, far = (
+        ndimage.gaussian_filter(foreground, (s, s, 0), mode="nearest", truncate=2.5) for s in (0.25 * sigma, sigma)
+    )
+    out = foreground + rng.uniform(0.2, 0.9) * (near - far)
+    out = mean + rng.uniform(0.85, 1.3) * (out - mean)
+    level = (out @ _GREY)[..., None]
+    return np.clip(level + rng.uniform(0.9, 1.5) * (out - level), 0, 1).astype(np.float32)
 
 
 def photographed(image: Image, rng: np.random.Generator) -> Image:
@@ -56,7 +82,7 @@ def photographed(image: Image, rng: np.random.Generator) -> Image:
     noise = rng.gamma(1.0, 0.008)
     out = out + noise * _sensor(out.shape, rng)
     if rng.random() < 0.6:
-        k, sigma = rng.uniform(0.1, 0.9), rng.uniform(0.6, 1.6)
+        k, sigma = rng.uniform(0.1, 0.7), rng.uniform(0.7, 1.8)
         out = out + k * (out - ndimage.gaussian_filter(out, (sigma, sigma, 0)))
     out = np.clip(out, 0, 1)
     if rng.random() < 0.35:
@@ -88,10 +114,11 @@ def _vignette(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _graded(image: Image, rng: np.random.Generator) -> Image:
-    out: NDArray[Any] = image * np.exp(rng.normal(0, 0.05, 3)).astype(np.float32)
+    cast = 0.03 if rng.random() < 0.8 else 0.1
+    out: NDArray[Any] = image * np.exp(rng.normal(0, cast, 3)).astype(np.float32)
     level = (out @ _GREY)[..., None]
     draw = rng.random()
-    factor = 0.0 if draw < 0.1 else rng.uniform(0.5, 1.35)
+    factor = 0.0 if draw < 0.1 else rng.uniform(0.6, 1.2)
     out = level + factor * (out - level)
     if draw < 0.03 or 0.1 < draw < 0.15:  # sepia, or the colours of old film
         out = out * rng.uniform(0.75, 1.1, 3).astype(np.float32) + rng.uniform(-0.05, 0.12, 3).astype(np.float32)

@@ -50,7 +50,7 @@ class Figure(Pose):
 def draw_figure(seed: int, rng: np.random.Generator) -> Figure:
     """Draw a person's style and place in the frame: most fill it, some are small, low or to a side."""
     style = PortraitStyle.draw(seed)
-    size = float(np.clip(np.exp(rng.normal(np.log(0.262), 0.22)), 0.13, 0.46))
+    size = float(np.clip(np.exp(rng.normal(np.log(0.265), 0.25)), 0.13, 0.5))
     if rng.random() < 0.12:
         size *= rng.uniform(0.55, 0.85)
     top = rng.normal(0.055, 0.07) + max(0.0, 0.5 * (0.24 - size)) + (rng.random() < 0.12) * rng.uniform(0.05, 0.25)
@@ -58,10 +58,10 @@ def draw_figure(seed: int, rng: np.random.Generator) -> Figure:
         float(rng.normal(0, 0.045) + (rng.random() < 0.15) * rng.normal(0, 0.12)),
         float(-0.5 + top + 1.13 * size),
     )
-    skin = np.clip(np.array(style.skin) * np.exp(rng.normal(0.02, 0.1)) * np.exp(rng.normal(0, 0.05, 3)), 0.03, 1)
-    cloth = colorsys.hsv_to_rgb(
-        rng.uniform(), rng.beta(1.1, 2.4), rng.choice([rng.uniform(0.03, 0.3), rng.uniform(0.1, 0.97)])
+    bright = rng.choice(
+        [rng.uniform(0.03, 0.25), rng.uniform(0.75, 1.0), rng.uniform(0.1, 0.97)], p=[0.38, 0.14, 0.48]
     )
+    cloth = colorsys.hsv_to_rgb(rng.uniform(), rng.beta(1.0, 2.4), bright)
     style = dataclasses.replace(
         style,
         size=size,
@@ -69,20 +69,30 @@ def draw_figure(seed: int, rng: np.random.Generator) -> Figure:
         tilt=float(rng.normal(0, 0.13)),
         turn=float(np.clip(rng.normal(0, 0.9), -2.2, 2.2)),
         jaw=float(rng.uniform(0.82, 1.16)),
-        skin=tuple(skin),
+        skin=_skin(rng),
         cloth_colour=cloth,
         stubble=float(rng.uniform(0, 1) * (rng.random() < 0.3)),
         smile=float(rng.uniform(-0.6, 1.4)),
-        contrast=float(rng.uniform(0.2, 1.1)),
+        contrast=float(rng.uniform(0.4, 1.3)),
         hair_colour=_hair_colour(style, rng),
     )
     return Figure(style, float(np.exp(rng.normal(0, 0.07))), float(rng.normal(0, 0.22)))
 
 
+def _skin(rng: np.random.Generator) -> RGB:
+    """Draw a skin: brightness varies most, the steps from red to green to blue much less."""
+    level = rng.choice([rng.uniform(0.5, 0.82), rng.uniform(0.25, 0.6)], p=[0.78, 0.22])
+    red, blue = level * rng.normal(0.36, 0.07), level * rng.normal(0.085, 0.06)
+    r, g, b = np.clip([level + 0.65 * red, level - 0.35 * red, level - 0.35 * red - blue], 0.03, 0.98).tolist()
+    return r, g, b
+
+
 def _hair_colour(style: PortraitStyle, rng: np.random.Generator) -> RGB:
-    if rng.random() < 0.06:
+    if rng.random() < 0.05:
         return colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.3, 0.9), rng.uniform(0.3, 0.9))
-    r, g, b = np.clip(np.array(style.hair_colour) * np.exp(rng.normal(0.1, 0.3)), 0.02, 0.95).tolist()
+    colour = np.array(style.hair_colour) * np.exp(rng.normal(0.1, 0.3))
+    colour = colour.mean() + rng.uniform(0.35, 0.9) * (colour - colour.mean())
+    r, g, b = np.clip(colour, 0.02, 0.95).tolist()
     return r, g, b
 
 
@@ -265,7 +275,7 @@ class Sitter:
     def _hair_field(self) -> Field:
         rng, figure, colour = self.rng, self.figure, self.hair_colour
         seed = int(rng.integers(1 << 16))
-        amount, sheen = rng.uniform(0.15, 0.55), rng.uniform(0, 0.25)
+        amount, patches, sheen = rng.uniform(0.05, 0.35), rng.uniform(0.1, 0.5), rng.uniform(0, 0.5)
         around, outwards = rng.uniform(0.25, 0.9), rng.uniform(0.15, 0.9)
         kind = "rough" if self.length == "cloud" else "fibre"
         u, v = figure.head(np.array([rng.normal(0, 0.2), -0.6]))
@@ -273,7 +283,7 @@ class Sitter:
         shine = shape(
             "gaussian",
             figure.head(np.array([rng.normal(0, 0.3), -0.8])),
-            (0.4 * self.style.size, 0.12 * self.style.size),
+            (0.5 * self.style.size, 0.2 * self.style.size),
             np.clip(2 * colour + 0.15, 0, 1),
             opacity=sheen,
         )[None]
@@ -291,7 +301,8 @@ class Sitter:
                 streaks = sample(canvas, kind, seed, (outwards, around), polar=polar)
             else:
                 streaks = sample(canvas, kind, seed, 1.5 / self.style.size * 0.3)
-            canvas.out[...] *= np.exp(amount * streaks)[..., None]
+            light = sample(canvas, "cloud", seed + 1, 0.3 / self.style.size * 0.3)
+            canvas.out[...] *= np.exp(amount * streaks + patches * light)[..., None]
 
         return field
 
@@ -299,7 +310,7 @@ class Sitter:
 
     def _torso(self, painting: Painting) -> None:
         rng, figure = self.rng, self.figure
-        wide = rng.uniform(1.15, 2.0) if self.rng.random() < 0.2 else rng.uniform(1.7, 2.6)
+        wide = rng.uniform(1.15, 2.0) if rng.random() < 0.14 else rng.uniform(1.75, 2.75)
         neck, slope = rng.uniform(0.36, 0.6), rng.uniform(0.1, 0.5)
         base = rng.uniform(1.15, 1.4)
         halves = []
@@ -314,7 +325,7 @@ class Sitter:
                 [w, drop + 0.35],
                 [w * rng.uniform(0.98, 1.12), drop + 1.0],
                 [w * rng.uniform(0.85, 1.3), 3.6],
-                [w * rng.uniform(0.7, 1.3), 6.5],
+                [w * rng.uniform(0.7, 1.3), 9.0],
             ]
             halves.append(spline(outer, np.linspace(0, 1, 90)) * [side, 1])
         skin = self._skin_field()
@@ -355,6 +366,7 @@ class Sitter:
         outline = [start[0][::-1] * [puff, 1], line, start[1] * [puff, 1]]
         painting.polygon(figure.torso(np.concatenate(outline)), self.fabric)
         dark = 0.5 * self.cloth
+        self._folds(painting, base, depth)
         if rng.random() < 0.7:
             seam = figure.torso(line)
             width = rng.uniform(0.015, 0.06) * self.style.size
@@ -391,6 +403,19 @@ class Sitter:
             at = np.array([rng.normal(0, 0.3), base + depth + rng.uniform(0.4, 1.4)])
             mark = rng.uniform(0.08, 0.6) * self._blob(0.1) * rng.uniform(0.4, 1.4, 2) + at
             painting.polygon(figure.torso(mark), self._colour(), opacity=rng.uniform(0.5, 1))
+
+    def _folds(self, painting: Painting, base: float, depth: float) -> None:
+        """Paint creases and seams, dark and bright."""
+        rng, k = self.rng, int(self.rng.integers(0, 22))
+        roots = np.stack([rng.normal(0, 1.0, k), base + max(depth, 0.2) + 0.3 + rng.gamma(1.5, 0.6, k)], 1)
+        curves = grow(
+            roots, np.pi / 2 + rng.normal(0, 0.7, k), rng.uniform(0.2, 1.3, k), 8, bend=rng.normal(0, 0.7, k)
+        )
+        tints = np.where(rng.random((k, 1, 1)) < 0.6, 0.45 * self.cloth, np.minimum(1.4 * self.cloth + 0.08, 1))
+        widths = taper(k, 8, rng, rng.uniform(0.02, 0.1) * self.style.size)
+        painting.strokes(
+            self.figure.torso(curves), widths, np.broadcast_to(tints, (k, 8, 3)), opacity=rng.uniform(0.2, 0.7)
+        )
 
     def _wrapped(self, painting: Painting, base: float) -> None:
         """Paint a scarf or a thick collar."""
@@ -469,10 +494,10 @@ class Sitter:
     def _fabric(self, colour: Array) -> Field:
         rng, size = self.rng, self.style.size
         seed, other = int(rng.integers(1 << 16)), self._colour()
-        kind = str(rng.choice(["plain", "stripes", "checks", "print", "knit"], p=[0.5, 0.1, 0.12, 0.14, 0.14]))
+        kind = str(rng.choice(["plain", "stripes", "checks", "print", "knit"], p=[0.45, 0.11, 0.13, 0.2, 0.11]))
         period, angle = rng.uniform(0.06, 0.5) * size, rng.choice([0, np.pi / 2]) + rng.normal(0, 0.1)
         duty, strong = rng.uniform(0.1, 0.6), rng.uniform(0.3, 0.95)
-        folds, weave, hard = rng.uniform(0.05, 0.4), rng.gamma(1.2, 0.03), rng.uniform(1, 7)
+        folds, weave, hard = rng.gamma(2.5, 0.09), rng.gamma(1.2, 0.035), rng.uniform(1, 7)
         spots = str(rng.choice(["blobs", "leaves", "cells", "smoke", "stones"]))
         bend = rng.uniform(0, 3)
         fold_kind = str(rng.choice(["folds", "cloud", "drapes"]))

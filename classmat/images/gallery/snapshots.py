@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .canvas import Frame, flat
-from .lens import matched, photographed, relit
+from .lens import crisp, exposed, photographed, relit
 from .painting import Painting
 from .scene import Scene, check_size, trimap_of
 from .sitters import Sitter, draw_figure
@@ -63,8 +63,9 @@ def snapshot(
     alpha = scene.alpha
     background = surroundings(frame, behind, sitter.colours)
     foreground = relit(scene.foreground, light)
-    level, spread = np.clip(light.normal(0.43, 0.115), 0.12, 0.85), np.clip(light.normal(0.225, 0.05), 0.08, 0.36)
-    foreground = matched(foreground, alpha, level, spread, light.uniform(0.7, 1.35))
+    face = float(sitter.skin @ [0.299, 0.587, 0.114])
+    foreground = exposed(foreground, face, float(np.clip(light.normal(0.64, 0.12), 0.25, 0.95)))
+    foreground = crisp(foreground, alpha, light)
     if light.random() < 0.15:
         background = _shadowed(background, alpha, light)
     image = alpha[..., None] * foreground + (1 - alpha[..., None]) * background

@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 Image = NDArray[np.float32]
 
 PLACES = ("wall", "room", "shelves", "street", "leaves", "lights", "horizon", "things", "cells")
-_SHARES = (0.27, 0.20, 0.07, 0.10, 0.12, 0.05, 0.08, 0.08, 0.03)
+_SHARES = (0.22, 0.22, 0.08, 0.11, 0.13, 0.05, 0.08, 0.08, 0.03)
 
 
 def surroundings(frame: Frame, rng: np.random.Generator, familiar: Array) -> Image:
@@ -28,11 +28,12 @@ def surroundings(frame: Frame, rng: np.random.Generator, familiar: Array) -> Ima
     """
     place = str(rng.choice(PLACES, p=_SHARES))
     out = np.empty((frame.height, frame.width, 3), np.float32)
-    palette = _palette(rng, familiar)
-    _PAINTERS[place](Canvas(out, frame), rng, palette)
+    _PAINTERS[place](Canvas(out, frame), rng, _palette(rng, familiar))
+    if rng.random() < 0.3:
+        _opened(out, frame, rng, familiar)
     if rng.random() < 0.15:
         _people(Canvas(out, frame), rng, familiar)
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         _grain(Canvas(out, frame), rng)
     np.clip(out, 0, 1, out=out)
     sigma = _defocus(place, rng) * frame.unit
@@ -41,40 +42,67 @@ def surroundings(frame: Frame, rng: np.random.Generator, familiar: Array) -> Ima
     return _toned(out, place, rng)
 
 
+def _opened(out: Image, frame: Frame, rng: np.random.Generator, familiar: Array) -> None:
+    """Show another place in a part of the picture: beside an edge, above a line, or in an opening."""
+    other = np.empty_like(out)
+    _PAINTERS[str(rng.choice(PLACES))](Canvas(other, frame), rng, _palette(rng, familiar))
+    mask = np.zeros_like(out)
+    kind, angle = rng.random(), rng.normal(0, 0.1)
+    axes = (2.0, 2.0) if kind < 0.6 else (rng.uniform(0.08, 0.3), rng.uniform(0.08, 0.3))
+    turn = rng.choice([0, np.pi / 2, np.pi, np.pi / 2])
+    centre = 2.0 * np.array([np.cos(turn), np.sin(turn)]) if kind < 0.6 else np.zeros(2)
+    row = shape("box", centre + np.array(_spot(rng)) * 0.7, axes, (1, 1, 1), angle=angle)
+    Canvas(mask, frame).shapes(row[None])
+    out += mask * (other - out)
+
+
 def _defocus(place: str, rng: np.random.Generator) -> float:
-    if rng.random() < (0.25 if place == "lights" else 0.45):
+    if rng.random() < (0.25 if place == "lights" else 0.6):
         return float(rng.uniform(0, 0.003))
-    return float(np.exp(rng.uniform(np.log(0.003), np.log(0.035))))
+    return float(np.exp(rng.uniform(np.log(0.003), np.log(0.025))))
 
 
 def _toned(out: Image, place: str, rng: np.random.Generator) -> Image:
-    """Return it with a brightness, contrast and saturation as photos have them."""
+    """Return it with brightness, contrast and saturation as photos have them: upper parts brighter, a little warm."""
+    h, w = out.shape[:2]
     grey = out @ np.array([0.299, 0.587, 0.114], np.float32)
-    goal = (
-        rng.uniform(0.03, 0.35) if place == "lights" else rng.choice([rng.uniform(0.03, 0.95), rng.beta(4, 2.6)])
+    goal = rng.uniform(0.03, 0.35) if place == "lights" else rng.choice([rng.uniform(0.05, 1.0), rng.beta(4, 2.2)])
+    spread = np.exp(rng.normal(np.log(0.1), 0.65)) if place == "wall" else np.exp(rng.normal(np.log(0.185), 0.5))
+    gain = np.clip(min(spread, 0.36) / max(float(grey.std()), 0.02), 0.3, 3)
+    tone = (
+        (grey - grey.mean()) * gain
+        + goal
+        - rng.normal(0.06, 0.15) * np.linspace(-1, 1, h, dtype=np.float32)[:, None]
     )
-    spread = np.exp(rng.normal(np.log(0.155), 0.55)) if place != "wall" else np.exp(rng.normal(np.log(0.075), 0.6))
-    spread = min(spread, 0.33)
     colour = out - grey[..., None]
-    strength = (out.max(-1) - out.min(-1)).mean() / max(float(out.max(-1).mean()), 0.05)
-    saturation = rng.gamma(1.5, 0.16) * (rng.random() > 0.06)
-    gain = np.clip(spread / max(float(grey.std()), 0.02), 0.3, 3)
-    tone = (grey - grey.mean()) * gain + goal
-    factor = min(saturation * max(goal, 0.1) / max(strength * float(grey.mean()), 0.01), 4)
-    toned: Image = np.clip(tone[..., None] + factor * colour, 0, 1).astype(np.float32)
+    tints = rng.standard_normal((int(rng.integers(2, 6)), int(rng.integers(2, 6)), 3)) * rng.gamma(1.0, 0.018)
+    colour = colour + ndimage.zoom(
+        tints, (h / tints.shape[0], w / tints.shape[1], 1), order=1, mode="nearest", grid_mode=True
+    )
+    strength = np.abs(colour).mean() / max(float(grey.mean()), 0.05)
+    saturation = rng.gamma(1.5, 0.12) * (rng.random() > 0.06)
+    factor = min(saturation / max(float(strength), 0.01) * (0.3 + 0.7 * goal), 6)
+    warm = np.array([0.012, 0.0, -0.028]) * rng.uniform(-0.5, 2.5)
+    toned: Image = np.clip(tone[..., None] + factor * colour + warm, 0, 1).astype(np.float32)
     return toned
 
 
 def _palette(rng: np.random.Generator, familiar: Array) -> Array:
-    hue, spread = rng.uniform(), rng.choice([0.04, 0.15, 0.5])
+    hue, spread = _usual_hue(rng), rng.choice([0.05, 0.2, 0.5])
     colours = [
-        colorsys.hsv_to_rgb((hue + rng.normal(0, spread)) % 1, rng.beta(1.2, 3), rng.uniform(0.08, 1))
+        colorsys.hsv_to_rgb((hue + rng.normal(0, spread)) % 1, rng.beta(0.8, 2), rng.uniform(0.08, 1))
         for _ in range(6)
     ]
     if rng.random() < 0.5:
         for i in rng.integers(6, size=2):
             colours[i] = tuple(np.clip(familiar[rng.integers(len(familiar))] * np.exp(rng.normal(0, 0.15)), 0, 1))
     return np.array(colours)
+
+
+def _usual_hue(rng: np.random.Generator) -> float:
+    """Draw a hue: mostly of wood and walls, of sky, of leaves."""
+    centre, width = ((0.08, 0.04), (0.58, 0.06), (0.27, 0.08), (0.0, 0.5))[rng.choice(4, p=[0.45, 0.2, 0.15, 0.2])]
+    return float(rng.normal(centre, width) % 1)
 
 
 def _ground(canvas: Canvas, rng: np.random.Generator, palette: Array) -> None:
@@ -89,7 +117,7 @@ def _mix(canvas: Canvas, colour: Array, weight: Image) -> None:
 
 def _grain(canvas: Canvas, rng: np.random.Generator) -> None:
     kind = KINDS[rng.integers(len(KINDS))]
-    amount = np.exp(rng.uniform(np.log(0.008), np.log(0.08)))
+    amount = np.exp(rng.uniform(np.log(0.015), np.log(0.13)))
     weave = sample(canvas, kind, int(rng.integers(1 << 16)), np.exp(rng.uniform(-0.7, 1.6)), rng.uniform(0, 3))
     canvas.out[...] += (amount * weave)[..., None] * rng.uniform(0.6, 1, 3).astype(np.float32)
 
