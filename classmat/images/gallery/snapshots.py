@@ -5,10 +5,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .canvas import Frame, flat
+from .figures import draw_figure
 from .lens import crisp, exposed, photographed, relit
 from .painting import Painting
 from .scene import Scene, check_size, trimap_of
-from .sitters import Sitter, draw_figure
+from .sitters import Sitter
 from .surroundings import surroundings
 
 Image = NDArray[np.float32]
