@@ -46,16 +46,16 @@ class Figure(Pose):
 def draw_figure(seed: int, rng: np.random.Generator) -> Figure:
     """Draw a person's style and place in the frame: most fill it, some are small, low or to a side."""
     style = PortraitStyle.draw(seed)
-    size = float(np.clip(np.exp(rng.normal(np.log(0.265), 0.25)), 0.13, 0.5))
-    if rng.random() < 0.12:
+    size = float(np.clip(np.exp(rng.normal(np.log(0.265), 0.21)), 0.13, 0.5))
+    if rng.random() < 0.09:
         size *= rng.uniform(0.55, 0.85)
-    top = rng.normal(0.055, 0.07) + max(0.0, 0.5 * (0.24 - size)) + (rng.random() < 0.12) * rng.uniform(0.05, 0.25)
+    top = rng.normal(0.055, 0.07) + max(0.0, 0.5 * (0.24 - size)) + (rng.random() < 0.09) * rng.uniform(0.05, 0.25)
     shift = (
-        float(rng.normal(0, 0.045) + (rng.random() < 0.15) * rng.normal(0, 0.12)),
+        float(rng.normal(0, 0.042) + (rng.random() < 0.11) * rng.normal(0, 0.12)),
         float(-0.5 + top + 1.13 * size),
     )
     bright = rng.choice(
-        [rng.uniform(0.03, 0.25), rng.uniform(0.75, 1.0), rng.uniform(0.1, 0.97)], p=[0.38, 0.14, 0.48]
+        [rng.uniform(0.03, 0.25), rng.uniform(0.75, 1.0), rng.uniform(0.1, 0.97)], p=[0.46, 0.12, 0.42]
     )
     cloth = colorsys.hsv_to_rgb(rng.uniform(), rng.beta(1.0, 2.4), bright)
     style = dataclasses.replace(
@@ -78,13 +78,13 @@ def draw_figure(seed: int, rng: np.random.Generator) -> Figure:
 def _skin(rng: np.random.Generator) -> RGB:
     """Draw a skin: brightness varies most, the steps from red to green to blue much less."""
     level = rng.choice([rng.uniform(0.5, 0.82), rng.uniform(0.25, 0.6)], p=[0.78, 0.22])
-    red, blue = level * rng.normal(0.36, 0.07), level * rng.normal(0.085, 0.06)
+    red, blue = level * rng.normal(0.37, 0.05), level * rng.normal(0.085, 0.045)
     r, g, b = np.clip([level + 0.65 * red, level - 0.35 * red, level - 0.35 * red - blue], 0.03, 0.98).tolist()
     return r, g, b
 
 
 def _hair_colour(style: PortraitStyle, rng: np.random.Generator) -> RGB:
-    if rng.random() < 0.05:
+    if rng.random() < 0.025:
         return colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.3, 0.9), rng.uniform(0.3, 0.9))
     colour = np.array(style.hair_colour) * np.exp(rng.normal(0.1, 0.3))
     colour = colour.mean() + rng.uniform(0.35, 0.9) * (colour - colour.mean())

@@ -16,8 +16,8 @@ def relit(foreground: Image, rng: np.random.Generator) -> Image:
     y, x = np.mgrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j].astype(np.float32)
     turn = rng.uniform(0, 2 * np.pi)
     side = np.cos(turn) * x + 0.7 * np.sin(turn) * y
-    ramp = rng.gamma(1.0, 0.18) * side
-    if rng.random() < 0.25:  # a hard edge of light
+    ramp = rng.gamma(1.0, 0.14) * side
+    if rng.random() < 0.18:  # a hard edge of light
         ramp = ramp + rng.uniform(0.1, 0.6) * np.tanh((side - rng.normal(0, 0.3)) * rng.uniform(2, 12))
     ramp = ramp + rng.gamma(1.5, 0.08) * _patches(foreground.shape, rng)
     tint = np.exp(rng.normal(0, 0.035, 3)).astype(np.float32)
@@ -114,7 +114,7 @@ def _vignette(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _graded(image: Image, rng: np.random.Generator) -> Image:
-    cast = 0.03 if rng.random() < 0.8 else 0.1
+    cast = 0.03 if rng.random() < 0.87 else 0.1
     out: NDArray[Any] = image * np.exp(rng.normal(0, cast, 3)).astype(np.float32)
     level = (out @ _GREY)[..., None]
     draw = rng.random()

@@ -22,7 +22,7 @@ class Sitter(Dressed):
 
     def __init__(self, figure: Figure, frame: Frame, rng: np.random.Generator) -> None:
         super().__init__(figure, frame, rng)
-        self.length = str(rng.choice(LENGTHS, p=[0.07, 0.12, 0.26, 0.13, 0.26, 0.07, 0.09]))
+        self.length = str(rng.choice(LENGTHS, p=[0.05, 0.13, 0.28, 0.13, 0.28, 0.04, 0.09]))
         self.hair = self._hair_field()
 
     def paint(self, painting: Painting) -> None:
@@ -31,10 +31,10 @@ class Sitter(Dressed):
         self._back(painting, contour)
         self._torso(painting)
         paint_head(painting, self.figure, self.frame, self.rng)
-        if self.rng.random() < 0.17:
+        if self.rng.random() < 0.12:
             self._beard(painting)
         self._front(painting, contour)
-        if self.rng.random() < 0.3:
+        if self.rng.random() < 0.25:
             self._glasses(painting)
         self._headgear(painting)
         if self.rng.random() < 0.14:
@@ -57,7 +57,7 @@ class Sitter(Dressed):
             w = wide * np.exp(rng.normal(0, 0.07))
             points = [[0.0, -1 - lift], [0.45 * w, -0.95 - 0.8 * lift], [0.85 * w, -0.6 - 0.3 * lift], [w, -0.15]]
             if self.length in ("chin", "long", "cloud"):
-                flare = w * rng.uniform(0.9, 1.35)
+                flare = w * rng.uniform(0.9, 1.25)
                 drop = low * np.exp(rng.normal(0, 0.08))
                 points += [
                     [0.5 * (w + flare), 0.5 * drop],

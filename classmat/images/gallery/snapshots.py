@@ -65,7 +65,7 @@ def snapshot(
     background = surroundings(frame, behind, sitter.colours)
     foreground = relit(scene.foreground, light)
     face = float(sitter.skin @ [0.299, 0.587, 0.114])
-    foreground = exposed(foreground, face, float(np.clip(light.normal(0.64, 0.12), 0.25, 0.95)))
+    foreground = exposed(foreground, face, float(np.clip(light.normal(0.65, 0.095), 0.25, 0.95)))
     foreground = crisp(foreground, alpha, light)
     if light.random() < 0.15:
         background = _shadowed(background, alpha, light)

@@ -31,6 +31,8 @@ def surroundings(frame: Frame, rng: np.random.Generator, familiar: Array) -> Ima
     _PAINTERS[place](Canvas(out, frame), rng, _palette(rng, familiar))
     if rng.random() < 0.3:
         _opened(out, frame, rng, familiar)
+    if rng.random() < 0.12:
+        _seat(out, frame, rng, familiar)
     if rng.random() < 0.15:
         _people(Canvas(out, frame), rng, familiar)
     if rng.random() < 0.75:
@@ -54,6 +56,24 @@ def _opened(out: Image, frame: Frame, rng: np.random.Generator, familiar: Array)
     row = shape("box", centre + np.array(_spot(rng)) * 0.7, axes, (1, 1, 1), angle=angle)
     Canvas(mask, frame).shapes(row[None])
     out += mask * (other - out)
+
+
+def _seat(out: Image, frame: Frame, rng: np.random.Generator, familiar: Array) -> None:
+    """Paint the back of a seat, a pillow, a sofa: large, round, of cloth."""
+    cloth = np.empty_like(out)
+    canvas = Canvas(cloth, frame)
+    palette = _palette(rng, familiar)
+    axes, angle = rng.uniform(0.15, 0.5, 2), rng.normal(0, 0.4)
+    place = np.array([rng.normal(0, 0.25), rng.uniform(-0.25, 0.5)])
+    canvas.fill(palette[0]).shade(
+        (*place, *(1.1 * axes), angle), (rng.normal(0, 0.5), -0.5, 0.7), rng.uniform(0.3, 0.9), 1.1
+    )
+    folds = sample(canvas, str(rng.choice(["folds", "drapes", "grain"])), int(rng.integers(1 << 16)), 0.8)
+    cloth *= np.exp(rng.uniform(0.03, 0.25) * folds)[..., None]
+    mask = np.zeros_like(out)
+    kind = str(rng.choice(["ellipse", "box"]))
+    Canvas(mask, frame).shapes(shape(kind, place, axes, (1, 1, 1), angle=angle, soft=rng.uniform(0, 0.02))[None])
+    out += mask * (cloth - out)
 
 
 def _defocus(place: str, rng: np.random.Generator) -> float:

@@ -19,7 +19,7 @@ class Dressed(Person):
 
     def __init__(self, figure: Figure, frame: Frame, rng: np.random.Generator) -> None:
         super().__init__(figure, frame, rng)
-        self.cover = str(rng.choice(COVERS, p=[0.79, 0.05, 0.06, 0.02, 0.04, 0.03, 0.01]))
+        self.cover = str(rng.choice(COVERS, p=[0.85, 0.03, 0.04, 0.01, 0.03, 0.03, 0.01]))
         self.fabric = self._fabric(self.cloth)
         self.second = self._fabric(np.clip(self._colour(), 0, 1))
 
@@ -175,7 +175,7 @@ class Dressed(Person):
     def _fabric(self, colour: Array) -> Field:
         rng, size = self.rng, self.style.size
         seed, other = int(rng.integers(1 << 16)), self._colour()
-        kind = str(rng.choice(["plain", "stripes", "checks", "print", "knit"], p=[0.45, 0.11, 0.13, 0.2, 0.11]))
+        kind = str(rng.choice(["plain", "stripes", "checks", "print", "knit"], p=[0.55, 0.09, 0.1, 0.16, 0.1]))
         period, angle = rng.uniform(0.06, 0.5) * size, rng.choice([0, np.pi / 2]) + rng.normal(0, 0.1)
         duty, strong = rng.uniform(0.1, 0.6), rng.uniform(0.3, 0.95)
         folds, weave, hard = rng.gamma(2.5, 0.09), rng.gamma(1.2, 0.035), rng.uniform(1, 7)
