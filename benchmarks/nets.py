@@ -123,9 +123,7 @@ def show(rows: list[dict]) -> None:
         for peer in PEERS:
             row = found.get(peer)
             line += [_told(row), f"{row['seconds'] / own['seconds']:.2f}"] if row else ["", ""]
-        largest = max(
-            row["max_difference"] for row in rows if row["task"] == task and row["threads"] == threads
-        )
+        largest = max(row["max_difference"] for row in rows if row["task"] == task and row["threads"] == threads)
         table.add_row(*line, f"{largest:.1e}")
     Console(width=130).print(table)
 
