@@ -186,7 +186,7 @@ def main(
 ) -> None:
     """Compare Fast Deep Matting with PyTorch's and ONNX Runtime's, in turns."""
     pythons = {"classmat": sys.executable}
-    pythons |= {name: torch for name in PEERS["PyTorch"]} | {name: onnx for name in PEERS["ONNX Runtime"]}
+    pythons |= dict.fromkeys(PEERS["PyTorch"], torch) | dict.fromkeys(PEERS["ONNX Runtime"], onnx)
     rows = []
     for count in threads or (1, 2):
         rows += measure(pythons, task or list(TASKS), count, repeat, radius)
