@@ -47,7 +47,9 @@ class Classmat:
 
         numba.set_num_threads(threads)
         self.trees, self.radius = weights, radius
-        self.net = FastDeepMatting(weights["ldn"], weights["fb"], weights["buffers"], radius=radius)
+        self.net = FastDeepMatting(
+            weights["ldn"], weights["fb"], weights["buffers"], radius=radius, parallel=threads > 1
+        )
 
     def mask(self, photos, mattes):
         return lambda: self.net.mask(photos[0])
