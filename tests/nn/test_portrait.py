@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import classmat as cm
-from classmat.nn.portrait import lifted, net_matte, portrait_matte
+from classmat.filters.blur import gaussian_blur
+from classmat.filters.resize import resize
+from classmat.nn.portrait import lifted, net_matte, portrait_matte, recoloured, settled
 from classmat.nn.recipes.fast_deep_matting import Recipe
 from classmat.nn.weights import FAST_DEEP_MATTING, Weights, load_weights, shipped_weights
 
@@ -40,6 +42,27 @@ def test_a_mirrored_photo_has_the_mirrored_matte(weights):
     np.testing.assert_allclose(back, there, atol=1e-5)
 
 
+def test_colours_overrule_an_unsure_net():
+    """Where the net is wrong about a part of a region of one colour, the rest of the region corrects it."""
+    rng = np.random.default_rng(0)
+    truth = np.zeros((32, 32))
+    truth[8:, 6:26] = 1
+    photo = np.where(truth[..., None] > 0, (0.8, 0.3, 0.2), (0.2, 0.4, 0.7)) + 0.02 * rng.standard_normal(
+        (32, 32, 3)
+    )
+    guess = 0.15 + 0.7 * truth
+    guess[20:, 20:26] = 0.35
+    for better in (recoloured(photo, guess), settled(np.clip(photo, 0, 1), guess)):
+        assert np.array_equal(better > 0.5, truth > 0.5)
+    assert not np.array_equal(guess > 0.5, truth > 0.5)
+
+
+def test_colours_say_nothing_where_all_are_the_same():
+    guess = np.random.default_rng(0).uniform(0.01, 0.99, (9, 9))
+    guess = (guess + 1 - guess[::-1, ::-1]) / 2  # as much subject as background
+    np.testing.assert_allclose(recoloured(np.full((9, 9, 3), 0.5), guess), guess, atol=1e-9)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.25, 1.0])
 def test_a_constant_matte_stays_when_it_is_lifted(value):
     image = np.random.default_rng(0).random((70, 50, 3)).astype(np.float32)
@@ -49,9 +72,9 @@ def test_a_constant_matte_stays_when_it_is_lifted(value):
 def test_the_lift_finds_the_edge_of_the_photo():
     """A blurred matte of a 16th of the area, lifted, is nearer to the true one than when only enlarged."""
     scene = cm.gallery.disc(128, 128)
-    small = cm.filters.resize(cm.filters.gaussian_blur(scene.alpha, 4.0), 32, 32)
+    small = resize(gaussian_blur(scene.alpha, 4.0), 32, 32)
     found = cm.metrics.mse(lifted(scene.image.astype(np.float32), small), scene.alpha)
-    assert found < 0.5 * cm.metrics.mse(np.clip(cm.filters.resize(small, 128, 128), 0, 1), scene.alpha)
+    assert found < 0.5 * cm.metrics.mse(np.clip(resize(small, 128, 128), 0, 1), scene.alpha)
 
 
 def test_the_shipped_net_knows_a_person_it_has_not_seen():
