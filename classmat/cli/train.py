@@ -115,9 +115,7 @@ def fast_deep_matting(
 
 
 def _keep_freed_memory() -> None:
-    """Tell glibc not to return large arrays to the system: each step takes the same ones again, and new pages cost more
-    than a sixth of it (docs/decisions/2026-11-21-fused-inference.md).
-    """
+    """Tell glibc not to return large arrays to the system, which each step takes anew: a fifth of it were new pages."""
     mmap_threshold, trim_threshold = -3, -1  # of <malloc.h>
     with contextlib.suppress(OSError, AttributeError):  # another C library
         libc = ctypes.CDLL("libc.so.6")
