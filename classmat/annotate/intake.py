@@ -223,11 +223,11 @@ def _give_trimap(
     trimaps, masks = sources.trimaps.get(key, []), sources.masks.get(key, [])
     try:
         if trimaps:
-            origin, path = "trimap", _only(trimaps)
+            origin, path = "trimap", _only(trimaps, photo.name)
             trimap = read_trimap(inside(project.root, path.relative_to(project.root)))
             given: dict[str, Any] = {"from": "trimap", "file": path.relative_to(project.root).as_posix()}
         elif masks:
-            origin, path = "mask", _only(masks)
+            origin, path = "mask", _only(masks, photo.name)
             mask = read_matte(inside(project.root, path.relative_to(project.root)))
             trimap = trimap_from_mask(mask, erode=erode, dilate=dilate)
             width = max(1.0, 0.01 * max(trimap.shape))
@@ -247,7 +247,9 @@ def _give_trimap(
         result.without_trimap.append((photo.name, trouble))
 
 
-def _only(paths: list[Path]) -> Path:
-    if len(paths) > 1:
+def _only(paths: list[Path], name: str) -> Path:
+    """Return the one file that is meant: of several, the one that is called as the photo is, which we write ourselves."""
+    own = [path for path in paths if path.name == f"{name}.png"]
+    if len(own or paths) > 1:
         raise ProjectError(f"several files match: {', '.join(path.name for path in paths)}")
-    return paths[0]
+    return (own or paths)[0]
