@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import numpy as np
+
 import classmat as cm
 from classmat.annotate.stamped import stamp_of
 

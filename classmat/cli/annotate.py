@@ -170,6 +170,19 @@ def status(folder: Folder) -> None:
             say(f"not taken: {row['file']}: {row['reason']}", style="yellow")
 
 
+@app.command()
+def restore(folder: Folder) -> None:
+    """Go back to the newest backup of a damaged project.sqlite, which is kept in history/."""
+    from ..annotate.project import Project
+
+    project, backup = Project.restore(folder)
+    with project:
+        count = len(project.photos())
+    say(
+        f"restored {backup}; {count} photos" if backup else "there was no backup; run classmat annotate init again"
+    )
+
+
 def _pace(summary: "Summary", pixels_left: int) -> str:
     """Return throughput and time left, once something is done."""
     if not summary.pixels or not summary.seconds:
