@@ -30,7 +30,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             height INTEGER NOT NULL,
             state TEXT NOT NULL DEFAULT 'new'
                 CHECK (state IN ('new', 'running', 'ready', 'failed', 'chosen', 'rejected')),
-            before TEXT,                    -- the state to go back to when a run is lost
             reason TEXT NOT NULL DEFAULT '',
             holder TEXT,                    -- who works on it, until when (seconds of the epoch)
             lease REAL NOT NULL DEFAULT 0,

@@ -74,10 +74,11 @@ def free_lost_runs(project: "Project") -> Iterator[str]:
             continue
         with project.database.transaction():
             project.database.change(
-                "UPDATE photos SET state = coalesce(before, 'new'), before = NULL, holder = NULL, lease = 0 "
+                "UPDATE photos SET state = 'new', holder = NULL, lease = 0 "
                 "WHERE id = ? AND state = 'running' AND holder IS ?",
                 *(row["id"], row["holder"]),
             )
+            project.follow(row["id"])
         yield f"freed {row['name']}, whose run has ended"
 
 

@@ -89,34 +89,34 @@ def test_the_table_is_rebuilt_from_the_files(ready):
         assert project.versions.current(2, "matte", "shared").parameters == {"n": 7}
 
 
-def test_arrived_files_are_taken(ready, tmp_path):
+def test_arrived_files_are_taken(project):
     from classmat.annotate.candidates import Job, compute, facts_of
     from classmat.annotate.versions import arrived
 
-    photo = ready.photo(3)
-    trimap = ready.trimap_version(photo).sha256
+    photo = project.photo(3)
+    trimap = project.trimap_version(photo).sha256
     job = Job(
         3,
         photo.name,
         photo.sha256,
-        str(ready.image_path(photo)),
-        str(ready.trimap_path(photo)),
+        str(project.image_path(photo)),
+        str(project.trimap_path(photo)),
         trimap,
         768,
-        ("shared",),
+        ("closed-form",),
     )
-    assert not compute(ready.root, job).failures
-    assert arrived(ready.root, facts_of(job, "shared"), photo.name)
-    first = ready.repair()
+    assert not compute(project.root, job).failures
+    assert arrived(project.root, facts_of(job, "closed-form"), photo.name)
+    first = project.repair()
     assert first == ["took the matte that had arrived for photo 3"]
-    assert ready.repair() == []
-    check(ready)
-    assert arrived(ready.root, facts_of(job, "shared"), photo.name), (
+    assert project.repair() == []
+    check(project)
+    assert arrived(project.root, facts_of(job, "closed-form"), photo.name), (
         "it is in its place: no need to compute it again"
     )
-    assert not compute(ready.root, job).failures
-    assert not list(ready.root.glob("mattes/.incoming/*"))
-    no_predecessors(ready)
+    assert not compute(project.root, job).failures
+    assert not list(project.root.glob("mattes/.incoming/*"))
+    no_predecessors(project)
 
 
 def test_a_matte_that_somebody_changed_or_removed(ready):
