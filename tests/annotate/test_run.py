@@ -264,6 +264,7 @@ def finish(folder, count):
     with Project.open(folder) as project:
         check(project)
         no_predecessors(project)
+        assert not list(folder.glob("mattes/.incoming/*"))
         assert project.counts()["ready"] == count
         assert all(set(project.candidates(photo)) == set(METHODS) for photo in project.photos())
 
