@@ -58,8 +58,8 @@ def check(project):
         cm.read_matte(path)
     for photo in photos.values():
         mattes = [row["method"] for row in rows if row["photo"] == photo.id and row["kind"] == "matte"]
-        assert (photo.state != "ready" or mattes)
-        assert (photo.state != "new" or not mattes)
+        assert photo.state != "ready" or mattes
+        assert photo.state != "new" or not mattes
 
 
 def no_predecessors(project):
