@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.trimap import trimap_from_mask
-from ..nn.portrait import portrait_matte
 
 ERODE, DILATE = 0.02, 0.03  # of the longest side: the net sees little more than a hundred pixels a side
 
@@ -26,5 +25,7 @@ def draft_trimap(image: NDArray[Any]) -> NDArray[np.uint8]:
     ValueError
         If nobody is found in the photo, or nothing but a person.
     """
+    from ..nn.portrait import portrait_matte  # with its kernels and weights, which few photos need
+
     side = max(image.shape[:2])
     return trimap_from_mask(portrait_matte(image) >= 0.5, erode=ERODE * side, dilate=DILATE * side)

@@ -54,10 +54,7 @@ def feathering_workspace_size(height, width, radius, bands):
 @jit
 def workspace_size(height, width, radius, bands):
     """Return the size of the workspace of `fast_deep_matting`; `bands` is 1, on threads `BANDS`."""
-    mask, feathering = (
-        mask_workspace_size(height, width, bands),
-        feathering_workspace_size(height, width, radius, bands),
-    )
+    mask, feathering = mask_workspace_size(height, width, bands), feathering_workspace_size(height, width, radius, bands)
     return max(mask, feathering)
 
 
@@ -215,11 +212,7 @@ def feathering_block_on_threads(image, mask, weights, space, alpha, height, widt
     if radius > ZERO:
         for band in prange(BANDS):
             k = U(band)
-            own, y0, y1 = (
-                sums + k * _rows_size(width, radius),
-                k * height // U(BANDS),
-                (k + ONE) * height // U(BANDS),
-            )
+            own, y0, y1 = sums + k * _rows_size(width, radius), k * height // U(BANDS), (k + ONE) * height // U(BANDS)
             _average_rows(mask, space, own, alpha, height, width, radius, y0, y1)
 
 

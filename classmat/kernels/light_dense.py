@@ -250,17 +250,19 @@ def light_dense_network_on_threads(image, weights, space, mask, height, width):
     for band in prange(BANDS):
         k = U(band)
         own = lines + k * line_size(width)
-        _initial_rows(
-            image, height, width, weights, space, own, k * half // U(BANDS), (k + ONE) * half // U(BANDS)
-        )
+        _initial_rows(image, height, width, weights, space, own, k * half // U(BANDS), (k + ONE) * half // U(BANDS))
     for layer in range(LAYERS):
         for band in prange(BANDS):
             k = U(band)
-            _dense_rows(height, width, weights, space, layer, k * half // U(BANDS), (k + ONE) * half // U(BANDS))
+            _dense_rows(
+                height, width, weights, space, layer, k * half // U(BANDS), (k + ONE) * half // U(BANDS)
+            )
     for band in prange(BANDS):
         k = U(band)
         own = lines + k * line_size(width)
-        _score_rows(height, width, weights, space, own, wide, k * half // U(BANDS), (k + ONE) * half // U(BANDS))
+        _score_rows(
+            height, width, weights, space, own, wide, k * half // U(BANDS), (k + ONE) * half // U(BANDS)
+        )
     for band in prange(BANDS):
         k = U(band)
         _mask_rows(space, wide, height, width, mask, k * height // U(BANDS), (k + ONE) * height // U(BANDS))

@@ -1,9 +1,12 @@
 """Fast inference of Fast Deep Matting: weights packed for fused kernels, and a callable that runs them."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import feathering_block as block
+from ..kernels import light_dense as kernels
 from .fast_deep_matting import DILATIONS
 from .normalisation import EPS
 

@@ -160,9 +160,7 @@ def test_the_chosen_filter_is_the_best_of_those_tried():
     radius, eps = choose_filter(images, masks, truths)
     best = judge(filter_masks(images, masks, radius, eps), truths).mse
     assert best < 0.5 * judge(masks, truths).mse
-    assert all(
-        best <= judge(filter_masks(images, masks, *o), truths).mse for o in ((1, 1e-6), (16, 0.1), (4, 1e-4))
-    )
+    assert all(best <= judge(filter_masks(images, masks, *o), truths).mse for o in ((1, 1e-6), (16, 0.1), (4, 1e-4)))
 
 
 def test_predictions_are_the_net_s(folder, batch):
