@@ -138,10 +138,11 @@ def is_lost(holder: str | None, lease: float) -> bool:
     host, _, process = rest.rpartition("/")[0].rpartition("/")
     if not rest or host != socket.gethostname():
         return lease < time.time()
-    return not process.isdigit() or not _lives(int(process)) or _started(int(process)) != rest.rpartition("/")[2]
+    return not process.isdigit() or not lives(int(process)) or _started(int(process)) != rest.rpartition("/")[2]
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Return whether a process of this machine lives."""
     if os.name == "nt":  # os.kill would end it
         return True
     try:
