@@ -1,6 +1,7 @@
 """Where shards are computed: processes of this machine (joblib's), or a Dask cluster. Both look like an executor."""
 
 import contextlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -43,6 +44,8 @@ class LocalPool(Pool):
     """Processes of joblib's loky: fresh ones that import what they need, not forked; one thread each."""
 
     def __init__(self, size: int) -> None:
+        if importlib.util.find_spec("joblib") is None:
+            raise ProjectError("a run needs joblib: pip install 'classmat[annotate]'.")
         self.size, self.parent = size, os.getpid()
         self._executor: Any = None
 
