@@ -72,6 +72,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             reviewer TEXT NOT NULL,
             made TEXT NOT NULL)""",
         "CREATE INDEX notes_of_a_photo ON notes (photo)",
+        """CREATE TABLE failures (
+            photo INTEGER NOT NULL REFERENCES photos,
+            method TEXT NOT NULL,
+            trimap TEXT NOT NULL,           -- sha256 of the trimap that it failed with
+            reason TEXT NOT NULL,
+            made TEXT NOT NULL,
+            PRIMARY KEY (photo, method))""",
         """CREATE TABLE passed_over (
             file TEXT PRIMARY KEY,          -- what init did not take, so that it need not look again
             size INTEGER NOT NULL,

@@ -16,7 +16,6 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +36,7 @@ DATABASE = "project.sqlite"
 IMAGES, DATASET = "images", "dataset"
 STATES = ("new", "running", "ready", "failed", "chosen", "rejected")
 BLEND, EDITED, REJECT, UNDO = "blend", "edited", "reject", "undo"
+AUTHOR = f"classmat {__version__}"  # of what no person made
 NO_TRIMAP = "needs a trimap"
 LEASE = 300.0  # seconds a reviewer keeps a photo without a sign of life
 
@@ -374,7 +374,7 @@ class Project:
                 raise ProjectError(f"{photo.name} has no matte {choice!r}; it has {self._told_methods(photo)}.")
             sha256 = matte.sha256 if matte is not None else ""
             id = self._append(photo.id, choice, sha256, given, person)
-            self._follow(photo.id)
+            self.follow(photo.id)
             self.release(photo, person)
             if notes:
                 self.note(photo, notes, person)
@@ -400,7 +400,7 @@ class Project:
             if standing.reviewer != person:
                 raise Conflict(f"{photo.name} was decided by {standing.reviewer}, who alone can undo it.")
             self._append(photo.id, UNDO, "", {}, person, undoes=standing.id)
-            self._follow(photo.id)
+            self.follow(photo.id)
             with contextlib.suppress(Conflict):
                 self.hold(photo, person)
             return self.photo(photo.id)
@@ -437,8 +437,19 @@ class Project:
 
     # Trimaps and mattes
 
-    def write_trimap(self, photo: Photo, trimap: Any, reviewer: str) -> Version:
+    def write_trimap(
+        self, photo: Photo, trimap: Any, reviewer: str | None = None, *, parameters: dict[str, Any] | None = None
+    ) -> Version:
         """Write a trimap; the former one is kept in the history. Mattes of the former one are stale then.
+
+        Parameters
+        ----------
+        photo : Photo
+        trimap : (h, w)
+        reviewer : str, optional
+            Who made it, if a person did.
+        parameters : dict, optional
+            What JSON can hold: how it was made.
 
         Raises
         ------
@@ -449,8 +460,8 @@ class Project:
         """
         levels = as_trimap(trimap)
         self._require_size(photo, levels)
-        person = safe_person(reviewer)
-        facts = {"kind": "trimap", "method": "", "trimap": "", "parameters": {}}
+        person = None if reviewer is None else safe_person(reviewer)
+        facts = {"kind": "trimap", "method": "", "trimap": "", "parameters": dict(parameters or {})}
         return self._write(photo, encode_image("trimap.png", levels), facts, person)
 
     def write_matte(
@@ -496,15 +507,13 @@ class Project:
         return read_matte(self.matte_path(photo, method))
 
     def _write(self, photo: Photo, data: bytes, facts: dict[str, Any], person: str | None) -> Version:
-        path = arrive(
-            self.root, data, {**facts, "photo": photo.sha256, "author": person or f"classmat {__version__}"}
-        )
+        path = arrive(self.root, data, {**facts, "photo": photo.sha256, "author": person or AUTHOR})
         with self.database.transaction():
             if person is not None:
                 self._require_free(photo.id, _holder(person))
             version = self.versions.accept(path)
             version = version or self.versions.current(photo.id, facts["kind"], facts["method"])
-            self._follow(photo.id)
+            self.follow(photo.id)
         assert version is not None
         return version
 
@@ -533,25 +542,31 @@ class Project:
         assert row is not None
         return _decision(row)
 
-    def _follow(self, id: int) -> None:
-        """Let the state of a photo say what its decisions and files say."""
+    def follow(self, id: int) -> None:
+        """Let the state of a photo say what its decisions, files and failures say; a run's own state stays."""
         photo = self.photo(id)
-        standing = self.decision(photo)
-        reason = photo.reason
+        standing, trimap = self.decision(photo), self.trimap_version(photo)
         if standing is not None:
             state = "rejected" if standing.choice == REJECT else "chosen"
             reason = standing.parameters.get("reason", "")
         elif photo.state == "running":
             return
-        elif self.trimap_version(photo) is None:
-            state, reason = "failed", NO_TRIMAP
-        elif self.versions.mattes(id):
-            state = "ready"
-            reason = reason if photo.state == "ready" else ""
+        elif trimap is None:
+            state, reason = "failed", photo.reason if photo.reason.startswith(NO_TRIMAP) else NO_TRIMAP
         else:
-            is_mended = photo.state != "failed" or photo.reason == NO_TRIMAP
-            state, reason = ("new", "") if is_mended else ("failed", reason)
+            failures = self.failures(photo)
+            has_mattes = bool(self.versions.mattes(id))
+            state = "ready" if has_mattes else "failed" if failures else "new"
+            reason = "; ".join(f"{method}: {text}" for method, text in failures.items())
         self.database.change("UPDATE photos SET state = ?, reason = ? WHERE id = ?", state, reason, id)
+
+    def failures(self, photo: Photo) -> dict[str, str]:
+        """Return why methods failed on this photo with its present trimap, by method."""
+        trimap = self.trimap_version(photo)
+        rows = self.database.rows("SELECT * FROM failures WHERE photo = ? ORDER BY method", photo.id)
+        return {
+            row["method"]: row["reason"] for row in rows if trimap is not None and row["trimap"] == trimap.sha256
+        }
 
     def _require_size(self, photo: Photo, array: NDArray[Any]) -> None:
         h, w = array.shape
@@ -567,11 +582,6 @@ class Project:
 def matte_facts(method: str, parameters: dict[str, Any], trimap: str) -> dict[str, Any]:
     """Return what the stamp of a matte says besides whose it is; `trimap` is its sha256."""
     return {"kind": "matte", "method": safe_method(method), "trimap": trimap, "parameters": dict(parameters)}
-
-
-def names_taken(photos: Iterable[Photo]) -> set[str]:
-    """Return the keys of the photos' names, which no other photo may have."""
-    return {same_key(photo.name) for photo in photos}
 
 
 def _photo(row: Any) -> Photo:

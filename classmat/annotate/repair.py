@@ -28,7 +28,7 @@ def repair(project: "Project") -> list[str]:
     A row whose file has the size and the time of the row is taken to be right; other files are read.
     """
     _sweep(project.root)
-    done = [*_take_arrivals(project), *_free_lost_runs(project)]
+    done = [*take_arrivals(project), *free_lost_runs(project)]
     photos = {photo.name: photo for photo in project.photos()}
     rows = {
         (row["photo"], row["kind"], row["method"]): (row["size"], row["mtime"])
@@ -56,17 +56,19 @@ def _sweep(root: Path) -> None:
                     path.unlink()
 
 
-def _take_arrivals(project: "Project") -> Iterator[str]:
+def take_arrivals(project: "Project", photo: str = "") -> Iterator[str]:
+    """Take the files that have arrived into their places: all, or those of the photo of this sha256."""
     for folder in FOLDERS.values():
-        for path in sorted((project.root / folder / INCOMING).glob("*.png")):
+        for path in sorted((project.root / folder / INCOMING).glob(f"{photo[:16]}*.png")):
             version = project.versions.accept(path)
             if version is not None:
                 with project.database.transaction():
-                    project._follow(version.photo)
+                    project.follow(version.photo)
                 yield f"took the {version.kind} that had arrived for photo {version.photo}"
 
 
-def _free_lost_runs(project: "Project") -> Iterator[str]:
+def free_lost_runs(project: "Project") -> Iterator[str]:
+    """Let others have the photos of runs that have ended without giving them back."""
     for row in project.database.rows("SELECT * FROM photos WHERE state = 'running'"):
         if not is_lost(row["holder"], row["lease"]):
             continue
@@ -97,7 +99,7 @@ def _look_again(project: "Project", photo: "Photo", kind: str, method: str) -> I
             data = path.read_bytes()
         except FileNotFoundError:
             project.versions.close_row(photo.id, kind, method)
-            project._follow(photo.id)
+            project.follow(photo.id)
             yield f"the {told} is gone"
             return
         facts = stamp_of(data)
@@ -112,7 +114,7 @@ def _look_again(project: "Project", photo: "Photo", kind: str, method: str) -> I
             version = project.versions.record(photo.id, facts, path, data)
             if former is None or former.sha256 != version.sha256:
                 yield f"the {told} was found on the disk"
-        project._follow(photo.id)
+        project.follow(photo.id)
 
 
 def _is_sound(path: Path, photo: "Photo", kind: str) -> bool:

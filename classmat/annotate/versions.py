@@ -71,9 +71,36 @@ def arrive(root: Path, data: bytes, facts: dict[str, Any]) -> Path:
     contents = stamped(data, facts)
     folder = inside(root, Path(FOLDERS[facts["kind"]], INCOMING))
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{facts['photo'][:16]}-{digest(contents)[:32]}.png"
+    path = folder / f"{_prefix(facts)}{digest(contents)[:32]}.png"
     write_bytes(path, contents)
     return path
+
+
+def arrived(root: Path, facts: dict[str, Any], name: str) -> bool:
+    """Return whether a file of these facts has arrived, or is in its place already: work that need not be done again.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+    facts : dict
+        As for `arrive`.
+    name : str
+        The photo's name.
+    """
+    folder = inside(root, Path(FOLDERS[facts["kind"]], INCOMING))
+    if next(folder.glob(f"{_prefix(facts)}*.png"), None) is not None:
+        return True
+    with (
+        contextlib.suppress(FileNotFoundError),
+        inside(root, place(facts["kind"], name, facts["method"])).open("rb") as f,
+    ):
+        return stamp_of(f.read(1 << 20)) == facts
+    return False
+
+
+def _prefix(facts: dict[str, Any]) -> str:
+    return f"{facts['photo'][:16]}-{digest(json.dumps(facts, sort_keys=True).encode())[:16]}-"
 
 
 class Versions:
@@ -107,8 +134,11 @@ class Versions:
                 return None
             target = inside(self._root, place(facts["kind"], photo["name"], facts["method"]))
             target.parent.mkdir(parents=True, exist_ok=True)
-            self.keep(target)
-            path.replace(target)
+            if target.exists() and target.read_bytes() == data:  # done twice, by a worker whose run was killed
+                path.unlink()
+            else:
+                self.keep(target)
+                path.replace(target)
             return self.record(photo["id"], facts, target, data)
 
     def record(self, photo: int, facts: dict[str, Any], path: Path, data: bytes) -> Version:
