@@ -91,6 +91,8 @@ class LiveMatte:
     ----------
     trimap, alpha : ndarray, (h, w)
         As they are now.
+    changes : int
+        How often they changed, undoing included.
 
     Raises
     ------
@@ -115,6 +117,7 @@ class LiveMatte:
         require_same_size(self.image, self.trimap, names=("image", "trimap"))
         require_same_size(self.image, self.alpha, names=("image", "alpha"))
         self.exact = exact
+        self.changes = 0
         self._history: deque[Before] = deque()
         self._stroke: Box | None = None  # what is not settled
 
@@ -213,12 +216,14 @@ class LiveMatte:
         self.trimap[before.box.slices] = before.trimap
         self.alpha[before.box.slices] = before.alpha
         self._stroke, self.exact = None, before.exact
+        self.changes += 1
         return Patch(before.box, before.alpha.copy(), True)
 
     def _state(self, box: Box) -> Before:
         return Before(box, self.trimap[box.slices].copy(), self.alpha[box.slices].copy(), self.exact)
 
     def _remember(self, before: Before) -> None:
+        self.changes += 1
         self._history.append(before)
         while len(self._history) > 1 and sum(state.nbytes for state in self._history) > REMEMBERED:
             self._history.popleft()
