@@ -23,6 +23,12 @@ def begin(project: TheProject, desk: TheDesk, photo: ThePhoto, reviewer: Reviewe
     return patch_response(desk.begin(photo, reviewer, base), whole)
 
 
+@router.post("/current")
+def current(desk: TheDesk, photo: ThePhoto, reviewer: Reviewer) -> Response:
+    """Answer with the whole of the edited matte as it is."""
+    return patch_response(desk.edit(photo, reviewer), whole)
+
+
 @router.post("/strokes")
 def paint(desk: TheDesk, photo: ThePhoto, reviewer: Reviewer, box: TheBox, data: Body) -> Response:
     """Put a part of the trimap in its place: a byte a pixel, 0, 128 or 255."""
