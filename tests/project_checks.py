@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import numpy as np
+
 import classmat as cm
 from classmat.annotate.stamped import stamp_of
 
@@ -53,11 +54,12 @@ def check(project):
     root = project.root.resolve()
     found = {p for p in root.glob("mattes/**/*") if p.is_file() and ".incoming" not in p.parts}
     assert found == {path for path in expected if path.is_relative_to(root / "mattes")}
-    assert not list(root.glob("*/.incoming/*.png"))
+    for path in root.glob("mattes/.incoming/*.png"):  # the worker of a killed run may have ended its work just now
+        cm.read_matte(path)
     for photo in photos.values():
         mattes = [row["method"] for row in rows if row["photo"] == photo.id and row["kind"] == "matte"]
         assert photo.state != "ready" or mattes
-        assert photo.state != "new" or set(mattes) < set(METHODS)
+        assert photo.state != "new" or not mattes
 
 
 def no_predecessors(project):

@@ -15,6 +15,7 @@ from ..images.atomic import atomic_path
 APPLICATION = 0x636D6174  # "cmat": tells a project's file from other people's databases
 PATIENCE = 30.0  # seconds to wait for another process's transaction
 BACKUPS = 5
+_BACKUP = "project-2"  # with the year that follows: not those of older schemas
 
 # The statements that lead from one version of the schema to the next. A released step is never edited.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -29,7 +30,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             height INTEGER NOT NULL,
             state TEXT NOT NULL DEFAULT 'new'
                 CHECK (state IN ('new', 'running', 'ready', 'failed', 'chosen', 'rejected')),
-            before TEXT,                    -- the state to go back to when a run is lost
             reason TEXT NOT NULL DEFAULT '',
             holder TEXT,                    -- who works on it, until when (seconds of the epoch)
             lease REAL NOT NULL DEFAULT 0,
@@ -91,6 +91,32 @@ VERSION = len(MIGRATIONS)
 
 class ProjectError(ValueError):
     """What is wrong with a project, or with what is asked of it, in one sentence."""
+
+
+def restore(path: Path, history: Path) -> Path | None:
+    """Put the newest backup in the place of a database, which moves to the history with its log.
+
+    Returns
+    -------
+    Path or None
+        The backup; None if there is none, in which case the next `create` begins anew.
+    """
+    kept = history / f"damaged-{stamp()}"
+    kept.mkdir(parents=True)
+    for part in _parts(path):
+        part.replace(kept / part.name)
+    backups = sorted(history.glob(f"{_BACKUP}*.sqlite"))
+    if not backups:
+        return None
+    with atomic_path(path) as temporary:
+        shutil.copy2(backups[-1], temporary)
+    return backups[-1]
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return a database and its log, which belong together."""
+    parts = (path.with_name(path.name + end) for end in ("", "-wal", "-shm"))
+    return [part for part in parts if part.exists()]
 
 
 def now() -> str:
@@ -178,7 +204,7 @@ class Database:
     def backup(self) -> Path:
         """Copy the database into the history, whole whatever other processes do, and forget the oldest copies."""
         target = self._copy(f"project-{stamp()}.sqlite")
-        for old in sorted(self._history.glob("project-2*.sqlite"))[:-BACKUPS]:
+        for old in sorted(self._history.glob(f"{_BACKUP}*.sqlite"))[:-BACKUPS]:
             old.unlink(missing_ok=True)
         return target
 
@@ -240,17 +266,12 @@ class Database:
         self._connection.close()
         kept = self._history / f"damaged-{stamp()}"
         kept.mkdir(parents=True)
-        for end in ("", "-wal", "-shm"):
-            part = self.path.with_name(self.path.name + end)
-            if part.exists():
-                shutil.copy2(part, kept / part.name)
-        sound = sorted(self._history.glob("project-2*.sqlite"))
-        advice = (
-            f"copy {sound[-1]} over it to go on with the newest backup"
-            if sound
-            else "there is no backup; move it away and run classmat annotate init"
+        for part in _parts(self.path):
+            shutil.copy2(part, kept / part.name)
+        raise ProjectError(
+            f"{self.path} is damaged ({' '.join(trouble.split())}); a copy is in {kept}; "
+            f"classmat annotate restore {self.path.parent} goes back to the newest backup."
         )
-        raise ProjectError(f"{self.path} is damaged ({trouble}); a copy is in {kept}; {advice}.")
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

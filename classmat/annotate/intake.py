@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from ..images.io import inspected, read_image, read_matte, read_trimap
+from ..images.io import inspected, read_matte, read_trimap
 from ..images.naming import EXTENSIONS, SUFFIXES, is_picture, key_of
 from ..images.trimap import trimap_from_mask
-from .draft import draft_trimap
+from .draft import DILATE, ERODE, draft_trimap
 from .names import inside, safe_name, same_key
 from .project import IMAGES, NO_TRIMAP, Photo, Project, ProjectError
 from .versions import digest
@@ -235,16 +237,24 @@ def _give_trimap(
             given |= {"erode": width if erode is None else erode, "dilate": width if dilate is None else dilate}
         else:
             origin = "draft"
-            drafted = draft_trimap(read_image(project.image_path(photo))) if draft else None
-            if drafted is None:
-                raise ProjectError(f"none in trimaps/, no mask in masks/ of the name {photo.name}")
-            trimap, given = drafted, {"from": "draft"}
+            if not draft:
+                raise ProjectError(f"none in trimaps/ and no mask in masks/ is called {photo.name}.")
+            trimap, given = (
+                draft_trimap(_read(project, photo)),
+                {"from": "draft", "erode": ERODE, "dilate": DILATE},
+            )
         project.write_trimap(photo, trimap, parameters=given)
         result.trimaps[origin] += 1
     except (OSError, ValueError) as error:
         trouble = f"{NO_TRIMAP}: {error}"
         project.database.change("UPDATE photos SET reason = ? WHERE id = ?", trouble, photo.id)
         result.without_trimap.append((photo.name, trouble))
+
+
+def _read(project: Project, photo: Photo) -> NDArray[np.float32]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of transparency
+        return project.read_image(photo)
 
 
 def _only(paths: list[Path], name: str) -> Path:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..images.io import encode_image, read_image, read_matte, read_trimap
 from ..images.validate import as_alpha, as_choice, as_count, as_number, as_trimap, told_path
-from .database import Database, ProjectError, now
+from .database import Database, ProjectError, now, restore
 from .names import inside, safe_method, safe_name, safe_person, same_key
 from .versions import HISTORY, Version, Versions, arrive, place
 
@@ -151,6 +151,35 @@ class Project:
             If the folder is no project, or its SQLite file is damaged (a copy is kept) or from a newer classmat.
         """
         return cls._opened(Path(folder), create=False)
+
+    @classmethod
+    def restore(cls, folder: str | os.PathLike[str]) -> tuple["Project", Path | None]:
+        """Go back to the newest backup of a damaged SQLite file, which moves to the history.
+
+        Trimaps and mattes that came later are taken from the disk, for they say what they are. Later decisions are lost.
+
+        Returns
+        -------
+        Project
+            Open.
+        Path or None
+            The backup; None if there was none, and the table begins anew.
+
+        Raises
+        ------
+        ProjectError
+            If the file is sound, or the folder is no project.
+        """
+        root = Path(folder)
+        try:
+            Database(root / DATABASE, root / HISTORY).close()
+        except ProjectError as error:
+            if "is damaged" not in str(error):
+                raise
+        else:
+            raise ProjectError(f"{root / DATABASE} is sound; there is nothing to restore.")
+        backup = restore(root / DATABASE, root / HISTORY)
+        return cls.create(root), backup
 
     @classmethod
     def _opened(cls, root: Path, *, create: bool) -> "Project":

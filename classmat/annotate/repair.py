@@ -74,10 +74,11 @@ def free_lost_runs(project: "Project") -> Iterator[str]:
             continue
         with project.database.transaction():
             project.database.change(
-                "UPDATE photos SET state = coalesce(before, 'new'), before = NULL, holder = NULL, lease = 0 "
+                "UPDATE photos SET state = 'new', holder = NULL, lease = 0 "
                 "WHERE id = ? AND state = 'running' AND holder IS ?",
                 *(row["id"], row["holder"]),
             )
+            project.follow(row["id"])
         yield f"freed {row['name']}, whose run has ended"
 
 
@@ -137,10 +138,11 @@ def is_lost(holder: str | None, lease: float) -> bool:
     host, _, process = rest.rpartition("/")[0].rpartition("/")
     if not rest or host != socket.gethostname():
         return lease < time.time()
-    return not process.isdigit() or not _lives(int(process)) or _started(int(process)) != rest.rpartition("/")[2]
+    return not process.isdigit() or not lives(int(process)) or _started(int(process)) != rest.rpartition("/")[2]
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Return whether a process of this machine lives."""
     if os.name == "nt":  # os.kill would end it
         return True
     try:

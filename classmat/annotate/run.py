@@ -183,20 +183,20 @@ class Backlog:
                     "INSERT INTO failures (photo, method, trimap, reason, made) VALUES (?, ?, ?, ?, ?)",
                     *(job.photo, method, job.trimap_sha256, reason, now()),
                 )
-            self._free("AND id = ?", job.photo)
-            self._project.follow(job.photo)
+            self._free(job.photo)
 
     def give_back(self) -> None:
         """Let others have all photos that this run has taken and not finished."""
         with self._project.database.transaction():
-            self._free("")
+            for row in self._project.database.rows("SELECT id FROM photos WHERE holder = ?", self._owner):
+                self._free(row["id"])
 
-    def _free(self, condition: str, *values: Any) -> None:
+    def _free(self, id: int) -> None:
         self._project.database.change(
-            "UPDATE photos SET state = coalesce(before, 'new'), before = NULL, holder = NULL, lease = 0 "
-            f"WHERE holder = ? AND state = 'running' {condition}",
-            *(self._owner, *values),
+            "UPDATE photos SET state = 'new', holder = NULL, lease = 0 WHERE id = ? AND holder = ? AND state = 'running'",
+            *(id, self._owner),
         )
+        self._project.follow(id)
 
     def _needy(self, after: int, at_most: int) -> list[Any]:
         """Return rows of photos behind a number that lack mattes: ``id``, ``pixels``, ``methods`` with commas."""
@@ -207,7 +207,7 @@ class Backlog:
     def _hold(self, id: int) -> bool:
         with self._project.database.transaction():
             row = self._project.database.row(
-                "UPDATE photos SET before = state, state = 'running', holder = ?, lease = ? "
+                "UPDATE photos SET state = 'running', holder = ?, lease = ? "
                 "WHERE id = ? AND state IN ('new', 'ready', 'failed') AND (holder IS NULL OR lease < ?) RETURNING id",
                 *(self._owner, time.time() + LEASE, id, time.time()),
             )

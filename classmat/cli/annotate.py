@@ -149,6 +149,43 @@ def run(
 
 
 @app.command()
+def export(
+    folder: Folder,
+    bits: Annotated[int, typer.Option(parser=whole_number, metavar="8|16", help="Bits of the mattes.")] = 16,
+    validation: Annotated[
+        float, typer.Option(parser=number, metavar="SHARE", help="The share that is held out.")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(parser=whole_number, metavar="N", help="Of the split.")] = 0,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="True mattes, NAME.png or NAME_alpha.png, to compare with in the report."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(parser=whole_number, metavar="N", help="Processes.", show_default="one per core"),
+    ] = None,
+) -> None:
+    """Write what was chosen into DIR/dataset, with a manifest and a report.
+
+    The folder trains: classmat train fast-deep-matting DIR/dataset. A former data set moves to DIR/history.
+    """
+    from ..annotate.export import export as write
+    from ..annotate.project import Project
+
+    with Project.open(folder) as project, counted() as show:
+        result = write(
+            project, bits=bits, validation=validation, seed=seed, truth=truth, workers=workers, progress=show
+        )
+        project.database.backup()
+    for name, reason in result.left_out:
+        say(f"left out: {name}: {reason}", style="red")
+    say(f"{len(result.entries)} photos in {result.folder}; look at {(result.folder / 'report.html').resolve()}")
+    raise typer.Exit(SOME_FAILED if result.left_out else 0)
+
+
+@app.command()
 def status(folder: Folder) -> None:
     """Say how far the project is: photos by state, candidates by method, who decided how much, what was not taken."""
     from collections import Counter
@@ -168,6 +205,19 @@ def status(folder: Folder) -> None:
             say(f"failed: {photo.name}: {photo.reason}", style="red")
         for row in project.database.rows("SELECT file, reason FROM passed_over ORDER BY file"):
             say(f"not taken: {row['file']}: {row['reason']}", style="yellow")
+
+
+@app.command()
+def restore(folder: Folder) -> None:
+    """Go back to the newest backup of a damaged project.sqlite, which is kept in history/."""
+    from ..annotate.project import Project
+
+    project, backup = Project.restore(folder)
+    with project:
+        count = len(project.photos())
+    say(
+        f"restored {backup}; {count} photos" if backup else "there was no backup; run classmat annotate init again"
+    )
 
 
 def _pace(summary: "Summary", pixels_left: int) -> str:

@@ -21,8 +21,9 @@ from numba.extending import intrinsic
 from ._simd import CONTRACT, Lanes
 
 __all__ = [
-    "fill_1x1", "fill_1x2", "fill_6x2", "fill_12x1", "load_4x2", "load_8x1", "spill_x1", "spill_x2", "step_1x1",
-    "step_1x2", "step_4x2", "step_6x2", "step_8x1", "step_12x1",
+    "dot_8x1", "fill_1x1", "fill_1x2", "fill_6x2", "fill_12x1", "load_3x4", "load_4x2", "load_6x2", "load_8x1",
+    "spill_x1", "spill_x2", "spill_x4", "step_1x1", "step_1x2", "step_3x4", "step_4x2", "step_6x2", "step_8x1",
+    "step_12x1", "sum_8x1", "zero_8x1",
 ]  # fmt: skip
 
 LANES = 8
@@ -147,6 +148,61 @@ def _spiller(vectors: int) -> Any:
     return intrinsic(spill)
 
 
+@intrinsic
+def zero_8x1(typingctx, x):
+    """Return a tile of zeros, for `dot_8x1` of numbers like those in an array."""
+
+    def codegen(context, builder, signature, args):
+        return ir.Constant(context.get_value_type(signature.return_type), None)
+
+    return _tile(x.dtype, 8, 1)(x), codegen
+
+
+@intrinsic
+def dot_8x1(typingctx, tile, x, at, stride, w, where):
+    """Add the products of eight input channels of each pixel with the weights of one output, lane by lane."""
+
+    def codegen(context, builder, signature, args):
+        tile, x, at, stride, w, where = args
+        number = context.get_value_type(signature.args[1].dtype)
+        row = _load(builder, _address(context, builder, signature.args[4], w, where), number, LANES)
+        for i in range(8):
+            pointer = _address(context, builder, signature.args[1], x, _offset(builder, at, i, stride))
+            total = _fma(builder, _load(builder, pointer, number, LANES), row, builder.extract_value(tile, i))
+            tile = builder.insert_value(tile, total, i)
+        return tile
+
+    kind = _tile(x.dtype, 8, 1)
+    return kind(kind, x, types.uint64, types.uint64, w, types.uint64), codegen
+
+
+@intrinsic
+def sum_8x1(typingctx, tile, y, at):
+    """Write the sums over the lanes of eight pixels, from `at` on: three rounds that each fold two vectors into one."""
+
+    def codegen(context, builder, signature, args):
+        tile, y, at = args
+        parts, i32 = [builder.extract_value(tile, k) for k in range(8)], ir.IntType(32)
+        for span in (4, 2, 1):
+            first = [k for k in range(16) if k % (2 * span) < span]
+            second = [k for k in range(16) if k % (2 * span) >= span]
+            kind = ir.VectorType(i32, 8)
+            parts = [
+                builder.fadd(
+                    builder.shuffle_vector(a, b, ir.Constant(kind, first)),
+                    builder.shuffle_vector(a, b, ir.Constant(kind, second)),
+                )
+                for a, b in zip(parts[: len(parts) // 2], parts[len(parts) // 2 :], strict=True)
+            ]
+        order = ir.Constant(ir.VectorType(i32, 8), [0, 4, 2, 6, 1, 5, 3, 7])
+        total = builder.shuffle_vector(parts[0], parts[0], order)
+        pointer = _address(context, builder, signature.args[1], y, at)
+        builder.store(total, builder.bitcast(pointer, total.type.as_pointer())).align = 4
+        return context.get_dummy_value()
+
+    return types.void(tile, y, types.uint64), codegen
+
+
 # Wide tiles for pixels of the forward pass, square ones for the weights' gradient, single ones for what is left.
 step_6x2, fill_6x2 = _stepper(6, 2), _filler(6, 2)
 step_12x1, fill_12x1 = _stepper(12, 1), _filler(12, 1)
@@ -154,4 +210,5 @@ step_4x2, step_8x1 = _stepper(4, 2), _stepper(8, 1)
 step_1x2, fill_1x2 = _stepper(1, 2), _filler(1, 2)
 step_1x1, fill_1x1 = _stepper(1, 1), _filler(1, 1)
 load_4x2, load_8x1 = _loader(4, 2), _loader(8, 1)
-spill_x2, spill_x1 = _spiller(2), _spiller(1)
+load_6x2, load_3x4, step_3x4 = _loader(6, 2), _loader(3, 4), _stepper(3, 4)
+spill_x4, spill_x2, spill_x1 = _spiller(4), _spiller(2), _spiller(1)

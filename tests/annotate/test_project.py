@@ -139,7 +139,10 @@ def test_many_reviewers_at_once_share_the_photos(ready):
 
 def test_the_predecessor_is_kept(ready):
     photo = ready.photo(1)
-    for kind, method, path in (("matte", "knn", ready.matte_path(photo, "knn")), ("trimap", "", ready.trimap_path(photo))):
+    for kind, method, path in (
+        ("matte", "knn", ready.matte_path(photo, "knn")),
+        ("trimap", "", ready.trimap_path(photo)),
+    ):
         former, row = path.read_bytes(), ready.versions.current(photo.id, kind, method)
         if kind == "matte":
             ready.write_matte(photo, "knn", np.zeros((24, 32)), parameters={"n": 1}, reviewer="Ana")
@@ -167,9 +170,10 @@ def test_a_new_trimap_makes_mattes_stale(ready):
     assert ready.photo(1).state == "ready"
 
 
-@pytest.mark.parametrize("array", [np.zeros((24, 31)), np.zeros((24, 32, 3)), np.full((24, 32), np.nan), "text", None])
+@pytest.mark.parametrize(
+    "array", [np.zeros((24, 31)), np.zeros((24, 32, 3)), np.full((24, 32), np.nan), "text", None]
+)
 def test_arrays_that_do_not_fit(ready, array):
-    before = check(ready), ready.root.stat()
     for write in (
         lambda: ready.write_matte(ready.photo(1), "edited", array, parameters={}, reviewer="Ana"),
         lambda: ready.write_trimap(ready.photo(1), array, "Ana"),
@@ -177,7 +181,7 @@ def test_arrays_that_do_not_fit(ready, array):
         with pytest.raises((TypeError, ValueError)):
             write()
     assert "edited" not in ready.candidates(ready.photo(1))
-    assert before[0] is check(ready)
+    check(ready)
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a\nb", "x" * 300, None, 3])
