@@ -286,4 +286,6 @@ class LiveMatte:
 def _require_shape(array: NDArray[Any], box: Box, name: str) -> None:
     if array.shape != box.shape:
         found, wanted = ("x".join(map(str, shape)) for shape in (array.shape, box.shape))
-        raise ValueError(f"{name} is {found} but its box is {wanted} (rows x columns); both must have the same size.")
+        raise ValueError(
+            f"{name} is {found} but its box is {wanted} (rows x columns); both must have the same size."
+        )

@@ -3,6 +3,7 @@
 import contextlib
 import getpass
 import os
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,12 @@ def run(
     try:
         from ..annotate.review.server import serve
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("fastapi", "uvicorn", "pydantic", "starlette"):
+        if error.name is None or error.name.partition(".")[0] not in (
+            "fastapi",
+            "uvicorn",
+            "pydantic",
+            "starlette",
+        ):
             raise
         raise ValueError(
             f"review needs {error.name}, which is not installed; get it by pip install 'classmat[annotate]'."
@@ -57,7 +63,8 @@ def run(
         if browser:
             import webbrowser
 
-            webbrowser.open(address)
+            # A browser in a terminal would keep the server from starting.
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
     as_count(port, name="--port", high=65535)
     with contextlib.suppress(KeyboardInterrupt):

@@ -32,7 +32,9 @@ class Note(BaseModel):
 
 
 @router.post("/photos/{id}/decision")
-def decide(project: TheProject, desk: TheDesk, photo: ThePhoto, reviewer: Reviewer, given: Choice) -> dict[str, Any]:
+def decide(
+    project: TheProject, desk: TheDesk, photo: ThePhoto, reviewer: Reviewer, given: Choice
+) -> dict[str, Any]:
     """Choose a matte, or reject the photo."""
     desk.put_away(photo, reviewer)  # what was painted is on disk before it is chosen
     project.decide(

@@ -56,9 +56,9 @@ class Edit:
                 raise trouble
             before = self.live.changes
             patch = act(self.live)
-            if self.live.changes != before:
-                if counts:
-                    self.parameters[counts] += 1
+            if counts:
+                self.parameters[counts] += 1
+            if counts or self.live.changes != before:
                 self._is_new = True
                 self._later()
             return patch

@@ -55,7 +55,9 @@ def refine(
     """Refine the matte where the brush went: a byte a pixel, 255 where it counts fully."""
     brush = pixels(data, box, "brush").astype(np.float64) / 255
     return patch_response(
-        desk.edit(photo, reviewer), lambda live: live.refine(box, brush, method=method, detail=detail), "refinements"
+        desk.edit(photo, reviewer),
+        lambda live: live.refine(box, brush, method=method, detail=detail),
+        "refinements",
     )
 
 

@@ -341,7 +341,7 @@ function editAll(path, text) {
 
 // Tools and looks
 
-const radius = () => 0.5 * 2 ** (($("size").value / 100) * 10) ;
+const radius = () => 0.5 * 2 ** (($("size").value / 100) * 10);
 
 function setTool(tool) {
   state.tool = document.body.dataset.tool = tool;
@@ -379,7 +379,7 @@ function sliders() {
   $("wipe").value = 100 * view.wipe;
   $("wipe-value").textContent = `${Math.round(100 * view.wipe)} %`;
   $("weight-value").textContent = `${$("weight").value} %`;
-  $("size-value").textContent = `${(2 * radius()).toPrecision(radius() < 5 ? 2 : 3) * 1} px`;
+  $("size-value").textContent = `${Math.max(1, Math.round(2 * radius()))} px`;
   $("opacity-value").textContent = `${$("opacity").value} %`;
   $("detail-value").textContent = `${$("detail").value} %`;
 }

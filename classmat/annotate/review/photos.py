@@ -16,7 +16,12 @@ FOREVER = {"cache-control": "private, max-age=31536000, immutable"}  # the addre
 def project(project: TheProject, reviewer: Reviewer) -> dict[str, Any]:
     """Return the name of the project, how far it is, and all its photos."""
     photos = [{"id": photo.id, "name": photo.name, "state": photo.state} for photo in project.photos()]
-    return {"name": project.root.resolve().name, "reviewer": reviewer, "counts": project.counts(), "photos": photos}
+    return {
+        "name": project.root.resolve().name,
+        "reviewer": reviewer,
+        "counts": project.counts(),
+        "photos": photos,
+    }
 
 
 @router.post("/claim")
@@ -106,5 +111,3 @@ def _version(pictures: Any, photo: Photo, method: str) -> str:
 
 def _png(data: bytes, is_final: bool) -> Response:
     return Response(data, media_type="image/png", headers=FOREVER if is_final else None)
-
-

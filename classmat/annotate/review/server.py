@@ -3,16 +3,20 @@
 import contextlib
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.resources import files
 from urllib.parse import quote
 
+import numpy as np
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from ...matting.foreground import estimate_foreground
+from ..live import REFINERS, LiveMatte
 from ..project import Conflict, Project
 from . import decisions, editing, photos
 from .access import Guard, is_loopback, new_token
@@ -101,9 +105,24 @@ def serve(
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=PATIENCE
         )
+        threading.Thread(target=warm_up, daemon=True).start()
         if ready is not None:
             ready(address(host, listener.getsockname()[1], token))
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def warm_up() -> None:
+    """Compile what the first stroke needs, so that it does not wait for it."""
+    image = np.random.default_rng(0).random((40, 60, 3), np.float32)
+    trimap = np.full((40, 60), 128, np.uint8)
+    trimap[:, :5], trimap[:, 55:] = 0, 255
+    alpha = np.full(trimap.shape, 0.5)
+    estimate_foreground(image, alpha)
+    for exact in (True, False):
+        live = LiveMatte(image, trimap, alpha, exact=exact)
+        live.paint((10, 20, 14, 24), np.zeros((4, 4), np.uint8))
+    for method in REFINERS:
+        live.refine((5, 10, 35, 50), np.ones((30, 40)), method=method)
 
 
 def address(host: str, port: int, token: str | None) -> str:

@@ -119,7 +119,7 @@ export class View {
     if (this.mode === "difference") {
       this.mixed.difference ||= new Plane(this.width, this.height, (d, j, i) => {
         const difference = a.alpha[i] - b.alpha[i], k = 4 * i, photo = this.photo.data;
-        const grey = 0.16 * (0.3 * photo[k] + 0.59 * photo[k + 1] + 0.11 * photo[k + 2]);
+        const grey = 0.3 * (0.3 * photo[k] + 0.59 * photo[k + 1] + 0.11 * photo[k + 2]);
         const strength = Math.sqrt(Math.abs(difference) / 255), colour = difference > 0 ? AMBER : BLUE;
         for (let c = 0; c < 3; c++) d[j + c] = grey + strength * (colour[c] - grey);
         d[j + 3] = 255;
@@ -199,7 +199,7 @@ export class View {
     g.fillRect(0, 0, this.stageWidth, this.stageHeight);
     if (!this.photo) return;
     const w = this.scale * this.width, h = this.scale * this.height;
-    g.imageSmoothingEnabled = this.scale * ratio < 2;
+    g.imageSmoothingEnabled = this.scale * ratio < 4;
     g.imageSmoothingQuality = "high";
     if (this.mode === "cutout" || this.mode === "blend") this.drawBackdrop(g, w, h);
     const cut = this.hasWipe ? this.wipeX : this.stageWidth;
