@@ -154,7 +154,7 @@ def test_a_stroke_back_and_forth_leaves_another_methods_matte():
     scene = SCENES["disc"]
     knn = cm.knn_matting(scene.image, scene.trimap)
     live = LiveMatte(scene.image, scene.trimap, knn)
-    box, labels = stroke_near_edge(scene, 4)
+    box, _ = stroke_near_edge(scene, 4)
     former = scene.trimap[box.slices].copy()
     same = live.paint(box, former)
     assert same.settled

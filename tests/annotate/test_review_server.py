@@ -172,7 +172,9 @@ def test_two_reviewers_get_different_photos(client):
     other = client.post(f"/api/photos/{photos[0]['id']}/hold", headers={"x-reviewer": "cy"})
     assert other.status_code == 409
     assert "held by ana" in other.json()["error"]
-    assert client.post(f"/api/photos/{photos[0]['id']}/decision", json={"choice": "knn"}, headers={"x-reviewer": "cy"}).status_code == 409  # fmt: skip
+    cy = {"x-reviewer": "cy"}
+    answer = client.post(f"/api/photos/{photos[0]['id']}/decision", json={"choice": "knn"}, headers=cy)
+    assert answer.status_code == 409
     client.post(f"/api/photos/{photos[0]['id']}/release")
     assert client.post("/api/claim", headers={"x-reviewer": "cy"}).json()["id"] == photos[0]["id"]
 

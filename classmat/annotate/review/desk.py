@@ -116,9 +116,12 @@ class Desk:
 
     def begin(self, photo: Photo, reviewer: str, base: str) -> Edit:
         """Begin with the matte of a method; what was edited before goes to the history once this is written."""
+        with self._lock:
+            if base == EDITED and (photo.id, reviewer) in self._edits:
+                return self._edits[photo.id, reviewer]
+            self._close((photo.id, reviewer))
         edit = Edit(self.project, photo, reviewer, base)
         with self._lock:
-            self._close((photo.id, reviewer))
             self._edits[photo.id, reviewer] = edit
             while len(self._edits) > OPEN:
                 self._close(next(iter(self._edits)))

@@ -562,7 +562,11 @@ $("file").addEventListener("change", safely(async () => {
 }));
 $("notes").addEventListener("change", safely(async () => {
   const text = $("notes").value.trim(), { photo } = state;
-  if (photo && text !== photo.notes) { await post(`photos/${photo.id}/note`, { text }); photo.notes = text; tell("Note saved"); }
+  if (!photo || text === photo.notes) return;
+  const before = photo.notes;
+  photo.notes = text;  // at once: a decision that follows shall not save it again
+  try { await post(`photos/${photo.id}/note`, { text }); } catch (error) { photo.notes = before; throw error; }
+  tell("Note saved");
 }));
 $("reviewer").addEventListener("change", safely(async () => {
   await chain;

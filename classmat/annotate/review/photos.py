@@ -25,10 +25,15 @@ def project(project: TheProject, reviewer: Reviewer) -> dict[str, Any]:
 
 
 @router.post("/claim")
-def claim(project: TheProject, reviewer: Reviewer, after: int | None = None) -> dict[str, Any] | None:
+def claim(
+    project: TheProject, desk: TheDesk, reviewer: Reviewer, after: int | None = None
+) -> dict[str, Any] | None:
     """Return the next photo for the reviewer, who holds it from now on; nothing if there is none."""
     photo = project.claim(reviewer, after=after)
-    return None if photo is None else told(project, photo)
+    if photo is None:
+        return None
+    desk.save(photo, reviewer)  # the page may have been closed in the middle of an edit
+    return told(project, photo)
 
 
 @router.get("/photos/{id}")
@@ -40,7 +45,9 @@ def photo(project: TheProject, photo: ThePhoto) -> dict[str, Any]:
 @router.post("/photos/{id}/hold")
 def hold(project: TheProject, desk: TheDesk, photo: ThePhoto, reviewer: Reviewer) -> dict[str, Any]:
     """Hold a certain photo, or hold it for longer."""
-    return told(project, project.hold(photo, reviewer))
+    photo = project.hold(photo, reviewer)
+    desk.save(photo, reviewer)
+    return told(project, photo)
 
 
 @router.post("/photos/{id}/release")

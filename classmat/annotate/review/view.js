@@ -176,6 +176,10 @@ export class View {
   keep() {  // some of the photo stays on the stage
     this.x = Math.min(this.stageWidth - 40, Math.max(40 - this.scale * this.width, this.x));
     this.y = Math.min(this.stageHeight - 40, Math.max(40 - this.scale * this.height, this.y));
+    if (this.scale * this.ratio >= 1) {  // pixels of the photo begin where pixels of the screen do
+      this.x = Math.round(this.x * this.ratio) / this.ratio;
+      this.y = Math.round(this.y * this.ratio) / this.ratio;
+    }
     this.moved = true;
     this.redraw();
   }
