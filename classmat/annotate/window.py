@@ -13,6 +13,7 @@ from ..solvers.stencil import Stencil
 Matte = NDArray[np.float64]
 
 EPS = 1e-7  # as in closed_form_matting
+FADING = 0.01  # how fast a change dies away where another matte is kept; ten times as much hinders strokes more than it helps
 REACH = 2  # windows of radius 1 couple pixels so far apart
 FEW = 500  # unknown pixels up to which a factorisation is as fast as the multigrid
 
@@ -36,9 +37,10 @@ def solve_held(
     held : ndarray, (h, w)
         The values that are held, fractional ones too; of the unknown pixels, where to start.
     former, keeps : ndarray, (h, w), optional
-        A matte, and where it keeps what sets it apart from closed form: ``L alpha = L former`` there, not 0.
+        A matte, and where it is kept: there ``L alpha + c (alpha - former) = L former`` with c = `FADING`, not
+        ``L alpha = 0``. So alpha is `former` but for what spreads from other pixels.
     pull : ndarray, (n,), optional
-        How much each unknown pixel is drawn to where it starts.
+        How much each unknown pixel is drawn to where it starts; without `former`.
 
     Returns
     -------
@@ -49,14 +51,14 @@ def solve_held(
     if not is_unknown.any():
         return alpha
     start = held[is_unknown]
-    known = np.where(is_unknown, 0, held)
-    A, right = _system(image, is_unknown, known, pull)
-    if pull is not None:
-        right = right + pull * start
     if former is not None and keeps is not None and keeps.any():
-        before = former[is_unknown]
+        kept, before = keeps[is_unknown], former[is_unknown]
+        A, right = _system(image, is_unknown, np.where(is_unknown, 0, held), np.where(kept, FADING, 0.0))
         _, right_before = _system(image, is_unknown, np.where(is_unknown, 0, former), None)
-        right = right + np.where(keeps[is_unknown], _times(A, before) - right_before, 0)
+        right = right + np.where(kept, _times(A, before) - right_before, 0)
+    else:
+        A, right = _system(image, is_unknown, np.where(is_unknown, 0, held), pull)
+        right = right if pull is None else right + pull * start
     alpha[is_unknown] = np.clip(_solved(A, right, start, image), 0, 1)
     return alpha
 

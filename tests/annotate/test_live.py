@@ -10,6 +10,7 @@ import classmat as cm
 from classmat.annotate import live as module
 from classmat.annotate.box import Box
 from classmat.annotate.live import LiveMatte
+from classmat.annotate.window import FADING
 
 SCENES = {
     "disc": cm.gallery.disc(70, 90, seed=2),
@@ -162,17 +163,28 @@ def test_a_stroke_back_and_forth_leaves_another_methods_matte():
     assert live.undo() is None
 
 
-def test_the_change_of_closed_forms_matte_is_closed_forms():
-    """Solved for the change or for the matte itself: no difference where nothing was clipped."""
-    scene = cm.gallery.two_colours(60, 90, seed=1)
-    box, labels = stroke_near_edge(scene, 5)
-    start = closed_form(scene)
-    mattes = []
-    for exact in (True, False):
-        live = LiveMatte(scene.image, scene.trimap, start, exact=exact)
-        live.paint(box, labels)
-        mattes.append(live.alpha)
-    assert abs(mattes[0] - mattes[1]).max() < 0.01
+def test_a_kept_matte_solves_its_own_equation(monkeypatch):
+    """``L (x - former) + c (x - former) = 0`` where it is kept, ``L x = 0`` at new unknowns: SciPy, whole Laplacian."""
+    monkeypatch.setattr(module, "MARGIN", 1000)
+    scene = SCENES["hair"]
+    knn = cm.knn_matting(scene.image, scene.trimap)
+    box = Box(40, 50, 60, 75)
+    labels = np.full(box.shape, 128, np.uint8)
+    labels[:6, :6] = 255
+    live = LiveMatte(scene.image, scene.trimap, knn)
+    live.paint(box, labels)
+    L = cm.closed_form_laplacian(live.image).tocsr()
+    unknown = np.flatnonzero(live.trimap == 128)
+    kept = (scene.trimap == 128).ravel()[unknown]
+    assert kept.any()
+    assert (~kept).any()
+    held = np.where((live.trimap == 255) & (scene.trimap != 255), 1.0, knn).ravel()
+    held[unknown] = 0
+    A = L[unknown][:, unknown].tocsc()
+    A.setdiag(A.diagonal() + FADING * kept)
+    right = -L[unknown] @ held + kept * (L[unknown] @ knn.ravel() + FADING * knn.ravel()[unknown])
+    expected = spsolve(A, right).clip(0, 1)
+    assert abs(live.alpha.ravel()[unknown] - expected).max() < 1e-3
 
 
 @pytest.mark.parametrize("method", ["guided", "prior"])

@@ -118,10 +118,9 @@ class Page:
     def idle(self):
         """Move the brush out of sight and wait until nothing is being solved."""
         self.tab.mouse.move(5, 5)
-        self.tab.wait_for_timeout(250)
-        self.tab.wait_for_selector("#busy", state="hidden", timeout=PATIENCE)
-        self.tab.wait_for_timeout(350)
-        self.tab.wait_for_selector("#busy", state="hidden", timeout=PATIENCE)
+        for _ in range(2):  # one answer may lead to the next question
+            self.tab.wait_for_timeout(150)
+            self.tab.wait_for_selector("#stage[data-running='0']", timeout=PATIENCE)
 
     def at(self, x, y):
         """Where the middle of a pixel of the photo is on the screen."""

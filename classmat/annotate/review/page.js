@@ -31,12 +31,14 @@ const safely = (act) => async (...given) => {
 };
 
 let running = 0;
+/** Wait for an act, and say so if it takes long; without a text it is nothing to wait for. */
 async function busily(text, act) {
-  running++;
-  const late = setTimeout(() => { $("busy-text").textContent = text; $("busy").hidden = false; }, 150);
+  $("stage").dataset.running = ++running;
+  const late = text && setTimeout(() => { $("busy-text").textContent = text; $("busy").hidden = false; }, 150);
   try { return await act(); } finally {
     clearTimeout(late);
-    if (--running === 0) $("busy").hidden = true;
+    $("stage").dataset.running = --running;
+    if (running === 0 || text) $("busy").hidden = true;
   }
 }
 
@@ -131,7 +133,7 @@ function setSides(left, right) {
     const select = $(id);
     select.replaceChildren(...[...view.layers.keys()].map((name) => {
       const stale = state.photo.mattes.some((matte) => matte.method === name && matte.stale) && !(name === "edited" && state.edit);
-      return new Option(nice(name) + (stale ? " · former trimap" : ""), name, false, name === method);
+      return new Option(nice(name) + (stale ? " · older" : ""), name, false, name === method);
     }));
     $(id === "left" ? "a-name" : "b-name").textContent = method ? nice(method) : "";
   }
@@ -321,7 +323,7 @@ function endStroke() {
 
 async function settle(photo) {
   if (strokes.waiting.length || strokes.current || photo !== state.photo) return;
-  const part = await busily("settling", () => patch(`photos/${photo.id}/settle`));
+  const part = await busily("", () => patch(`photos/${photo.id}/settle`));
   take(part, photo);
   if (part && !part.settled) inTurn(() => settle(photo));
 }
@@ -404,7 +406,7 @@ const place = (event) => {
 
 function nearWipe([x, y]) {
   if (!view.hasWipe || !state.photo) return false;
-  if (Math.abs(x - view.wipeX) < 18 && Math.abs(y - view.knob) < 18) return true;
+  if (Math.hypot(x - view.wipeX, y - view.knob) < 18 * view.unit) return true;
   return state.tool === "hand" && Math.abs(x - view.wipeX) < 9;
 }
 

@@ -27,7 +27,7 @@ export class View {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { alpha: false });
     Object.assign(this, { mode: "cutout", backdrop: "checker", colour: "#2f7d4f", wipe: 0.5, weight: 0.5, opacity: 0.35 });
-    Object.assign(this, { showTrimap: false, cursor: null, trail: null, sides: [null, null], picture: paintedBackdrop() });
+    Object.assign(this, { unit: 1, showTrimap: false, cursor: null, trail: null, sides: [null, null], picture: paintedBackdrop() });
     this.clear();
     new ResizeObserver(() => { this.resize(); }).observe(canvas);
   }
@@ -144,6 +144,7 @@ export class View {
   resize() {
     const ratio = window.devicePixelRatio || 1, box = this.canvas.getBoundingClientRect();
     const wasFitted = !this.moved;
+    this.unit = parseFloat(getComputedStyle(document.documentElement).fontSize) / 15;  // larger on large screens, as the text
     this.canvas.width = Math.max(1, Math.round(box.width * ratio));
     this.canvas.height = Math.max(1, Math.round(box.height * ratio));
     Object.assign(this, { ratio, stageWidth: box.width, stageHeight: box.height });
@@ -250,31 +251,32 @@ export class View {
   }
 
   checker() {
-    if (!this.tile) {
-      this.tile = new OffscreenCanvas(24, 24);
+    const side = Math.round(12 * this.unit);
+    if (this.tile?.width !== 2 * side) {
+      this.tile = new OffscreenCanvas(2 * side, 2 * side);
       const g = this.tile.getContext("2d");
-      g.fillStyle = "#e2e2e2"; g.fillRect(0, 0, 24, 24);
-      g.fillStyle = "#b8b8b8"; g.fillRect(0, 0, 12, 12); g.fillRect(12, 12, 12, 12);
+      g.fillStyle = "#e2e2e2"; g.fillRect(0, 0, 2 * side, 2 * side);
+      g.fillStyle = "#b8b8b8"; g.fillRect(0, 0, side, side); g.fillRect(side, side, side, side);
     }
     return this.tile;
   }
 
   drawWipe(g, x) {
     const top = Math.max(0, this.y), bottom = Math.min(this.stageHeight, this.y + this.scale * this.height);
-    const middle = bottom - Math.min(60, (bottom - top) / 6);
-    g.lineWidth = 3; g.strokeStyle = "#0007";
+    const unit = this.unit, middle = bottom - Math.min(60 * unit, (bottom - top) / 6);
+    g.lineWidth = 3 * unit; g.strokeStyle = "#0007";
     line(g, x, top, bottom);
-    g.lineWidth = 1.25; g.strokeStyle = "#fff";
+    g.lineWidth = 1.25 * unit; g.strokeStyle = "#fff";
     line(g, x, top, bottom);
     this.knob = middle;
     for (const [colour, from] of [["#e0ae5c", 0.5], ["#6fa8dc", 1.5]]) {
       g.fillStyle = colour;
       g.beginPath();
-      g.arc(x, middle, 11, from * Math.PI, (from + 1) * Math.PI);
+      g.arc(x, middle, 11 * unit, from * Math.PI, (from + 1) * Math.PI);
       g.fill();
     }
-    g.strokeStyle = "#fff"; g.lineWidth = 2;
-    g.beginPath(); g.arc(x, middle, 11, 0, 7); g.stroke();
+    g.strokeStyle = "#fff"; g.lineWidth = 2 * unit;
+    g.beginPath(); g.arc(x, middle, 11 * unit, 0, 7); g.stroke();
   }
 
   drawTrail(g) {
@@ -286,7 +288,7 @@ export class View {
 
   drawCursor(g) {
     const { x, y, radius, colour } = this.cursor;
-    for (const [style, width] of [["#000a", 3], [colour, 1.5]]) {
+    for (const [style, width] of [["#000a", 3 * this.unit], [colour, 1.5 * this.unit]]) {
       g.strokeStyle = style; g.lineWidth = width;
       g.beginPath(); g.arc(x, y, Math.max(2, radius * this.scale), 0, 7); g.stroke();
     }
