@@ -35,6 +35,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             lease REAL NOT NULL DEFAULT 0,
             added TEXT NOT NULL)""",
         "CREATE INDEX photos_of_a_state ON photos (state)",
+        "CREATE INDEX photos_of_a_holder ON photos (holder) WHERE holder IS NOT NULL",
         """CREATE TABLE files (
             id INTEGER PRIMARY KEY,
             photo INTEGER NOT NULL REFERENCES photos,

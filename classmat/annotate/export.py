@@ -365,7 +365,8 @@ def _true_mattes(folder: Path | None) -> dict[str, Path]:
 def _folder_to_be(root: Path) -> Iterator[Path]:
     """Yield a folder that takes the place of ``dataset/`` if the block succeeds; else it is removed."""
     for remains in root.glob(f".{DATASET}-*"):  # of exports that were killed
-        if not lives(int(remains.name.rpartition("-")[2])):
+        process = remains.name.rpartition("-")[2]
+        if process.isdigit() and not lives(int(process)):
             shutil.rmtree(remains, ignore_errors=True)
     folder = root / f".{DATASET}-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)

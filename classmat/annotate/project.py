@@ -292,12 +292,13 @@ class Project:
         """
         holder = _holder(reviewer)
         seconds = as_number(lease, name="lease", low=0, exclusive=True)
+        behind = 0 if after is None else as_count(after, name="after")
+        own = "SELECT id FROM photos WHERE holder = ? AND state = 'ready'"
+        free = "SELECT id FROM photos WHERE state = 'ready' AND (holder IS NULL OR lease < ?) AND id > ? ORDER BY id LIMIT 1"
         with self.database.transaction():
-            row = self.database.row(
-                "SELECT id FROM photos WHERE state = 'ready' AND (holder = ?1 OR holder IS NULL OR lease < ?2) "
-                "ORDER BY holder IS NOT ?1, id <= ?3, id LIMIT 1",
-                *(holder, time.time(), -1 if after is None else as_count(after, name="after")),
-            )
+            row = self.database.row(own, holder)
+            for start in (behind, 0):
+                row = row or self.database.row(free, time.time(), start)
             if row is None:
                 return None
             self._hold(row["id"], holder, seconds)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ PER_SHEET, COLUMNS = 24, 4
 MOST_SHEETS = 10
 _WIDTH, _HEIGHT = 512, 120  # of the figure of levels, in its own units
 _CAPTION = 28  # letters
+_NUMBER = ' class="number"'
 
 
 def write_report(project: Project, folder: Path, pieces: "list[Piece]", left_out: list[tuple[str, str]]) -> None:
@@ -41,8 +42,8 @@ def write_report(project: Project, folder: Path, pieces: "list[Piece]", left_out
     counts = project.counts()
     told = (
         f"{len(pieces)} photos: {_count(pieces, 'train')} to train with, {_count(pieces, 'validation')} held out. "
-        f"In the project, {counts['rejected']} are rejected, {counts['failed']} failed, "
-        f"{counts['new'] + counts['running'] + counts['ready']} wait."
+        f"Of the others in the project, {counts['rejected']} rejected, {counts['failed']} failed, "
+        f"{counts['new'] + counts['running'] + counts['ready']} waiting."
     )
     page = Template((files(__package__) / "report.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(f"Data set of {project.root.resolve().name}"),
@@ -90,7 +91,8 @@ def _truth(pieces: "list[Piece]") -> str:
     )
     rows.append(("what was chosen", np.mean([figures["mse_chosen"] for figures in judged])))
     table = _table(("mattes", "mean MSE"), [(name, f"{value:.5f}") for name, value in rows])
-    return f"<h2>Against true mattes</h2><p>{len(judged)} photos, unknown pixels.</p>{table}"
+    told = f"Photos with a true matte: {len(judged)}. Mean squared errors over unknown pixels."
+    return f"<h2>Against true mattes</h2><p>{told}</p>{table}"
 
 
 def _choices(pieces: "list[Piece]") -> str:
@@ -169,10 +171,11 @@ def _photos(pieces: "list[Piece]") -> str:
     return _table(header, rows)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f"<th>{html.escape(text)}</th>" for text in header)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(text))}</td>" for text in row) + "</tr>\n" for row in rows
+        "<tr>" + "".join(f"<td{_NUMBER * text[:1].isdigit()}>{html.escape(text)}</td>" for text in row) + "</tr>\n"
+        for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
 

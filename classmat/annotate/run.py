@@ -4,6 +4,7 @@ The coordinator alone touches the database. It takes photos a few at a time (so 
 them out in shards, accepts the files that arrive, and keeps its photos' leases alive meanwhile.
 """
 
+import contextlib
 import json
 import threading
 import time
@@ -18,7 +19,7 @@ from ..images.validate import as_choice, as_count, as_number
 from ..matting.methods import METHODS
 from .candidates import DEFAULT_METHODS, Job, Outcome, compute_shard
 from .database import now
-from .project import Photo, Project
+from .project import Photo, Project, ProjectError
 from .repair import free_lost_runs, owner, take_arrivals
 from .workers import Pool, open_pool
 
@@ -35,7 +36,7 @@ _NEEDY = """
     FROM photos
     JOIN files AS trimap ON trimap.photo = photos.id AND trimap.kind = 'trimap' AND trimap.replaced IS NULL
     JOIN json_each(?2) AS wanted
-    WHERE photos.id > ?1
+    WHERE photos.id > ?1 AND photos.id <= ?6
       AND (state IN ('new', 'ready') OR ?3 AND state = 'failed')
       AND (holder IS NULL OR lease < ?4)
       AND NOT EXISTS (
@@ -144,6 +145,7 @@ class Backlog:
         self._owner = owner()
         self._stop = threading.Event()
         self._pulse = threading.Thread(target=self._beat, daemon=True)
+        self._found: deque[Any] = deque()
         self._cursor = 0
         self._tried: set[int] = set()
 
@@ -163,13 +165,24 @@ class Backlog:
 
     def take(self) -> Job | None:
         """Take the next photo that needs work, or None if there is none."""
-        while rows := self._needy(self._cursor, _LOOK):
-            for row in rows:
-                self._cursor = row["id"]
-                if self._cursor not in self._tried and self._hold(self._cursor):
-                    self._tried.add(self._cursor)
-                    return self._job(self._project.photo(self._cursor), row["methods"].split(","))
+        while self._found or self._find():
+            id = self._found.popleft()["id"]
+            if id in self._tried:
+                continue
+            with self._project.database.transaction():
+                rows = self._needy(id - 1, 1, up_to=id)  # another run may have been faster
+                if rows:
+                    self._hold(id)
+                    self._tried.add(id)
+                    return self._job(self._project.photo(id), rows[0]["methods"].split(","))
         return None
+
+    def _find(self) -> bool:
+        """Look for the next photos that need work; by the time they are taken, some may not need it any more."""
+        self._found.extend(self._needy(self._cursor, _LOOK))
+        if self._found:
+            self._cursor = self._found[-1]["id"]
+        return bool(self._found)
 
     def finish(self, job: Job, outcome: Outcome) -> None:
         """Accept what has arrived for a photo and write down what failed; the photo is free again."""
@@ -198,20 +211,17 @@ class Backlog:
         )
         self._project.follow(id)
 
-    def _needy(self, after: int, at_most: int) -> list[Any]:
+    def _needy(self, after: int, at_most: int, *, up_to: int = 1 << 62) -> list[Any]:
         """Return rows of photos behind a number that lack mattes: ``id``, ``pixels``, ``methods`` with commas."""
         return self._project.database.rows(
-            _NEEDY, after, json.dumps(self._methods), self._retry, time.time(), at_most
+            _NEEDY, after, json.dumps(self._methods), self._retry, time.time(), at_most, up_to
         )
 
-    def _hold(self, id: int) -> bool:
-        with self._project.database.transaction():
-            row = self._project.database.row(
-                "UPDATE photos SET state = 'running', holder = ?, lease = ? "
-                "WHERE id = ? AND state IN ('new', 'ready', 'failed') AND (holder IS NULL OR lease < ?) RETURNING id",
-                *(self._owner, time.time() + LEASE, id, time.time()),
-            )
-        return row is not None
+    def _hold(self, id: int) -> None:
+        self._project.database.change(
+            "UPDATE photos SET state = 'running', holder = ?, lease = ? WHERE id = ?",
+            *(self._owner, time.time() + LEASE, id),
+        )
 
     def _job(self, photo: Photo, missing: list[str]) -> Job:
         trimap = self._project.trimap_version(photo)
@@ -235,10 +245,11 @@ class Backlog:
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT):
-            self._project.database.change(
-                "UPDATE photos SET lease = ? WHERE holder = ? AND state = 'running'",
-                *(time.time() + LEASE, self._owner),
-            )
+            with contextlib.suppress(OSError, ProjectError):  # a full disk: the coordinator will find out
+                self._project.database.change(
+                    "UPDATE photos SET lease = ? WHERE holder = ? AND state = 'running'",
+                    *(time.time() + LEASE, self._owner),
+                )
 
 
 class Coordinator:

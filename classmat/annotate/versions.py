@@ -116,8 +116,11 @@ class Versions:
         return _version(row) if row else None
 
     def mattes(self, photo: int) -> list[Version]:
-        """Return the current mattes of a photo, the oldest first."""
-        statement = "SELECT * FROM files WHERE photo = ? AND kind = 'matte' AND replaced IS NULL ORDER BY id"
+        """Return the current mattes of a photo by the names of their methods, what people made last."""
+        statement = (
+            "SELECT * FROM files WHERE photo = ? AND kind = 'matte' AND replaced IS NULL "
+            "ORDER BY method IN ('blend', 'edited'), method"
+        )
         return [_version(row) for row in self._database.rows(statement, photo)]
 
     def accept(self, path: Path) -> Version | None:

@@ -44,17 +44,19 @@ class LocalPool(Pool):
 
     def __init__(self, size: int) -> None:
         self.size, self.parent = size, os.getpid()
+        self._executor: Any = None
 
     def executor(self) -> Executor:
         """Return joblib's executor: the same one while it is whole, a new one after a worker was killed."""
         from joblib.externals.loky import get_reusable_executor  # type: ignore[import-untyped]
 
-        return get_reusable_executor(max_workers=self.size, timeout=30, env=dict.fromkeys(THREADS, "1"))
+        self._executor = get_reusable_executor(max_workers=self.size, timeout=30, env=dict.fromkeys(THREADS, "1"))
+        return self._executor
 
     def close(self, *, now: bool) -> None:
         """End the processes."""
-        executor: Any = self.executor()
-        executor.shutdown(wait=True, kill_workers=now)
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, kill_workers=now)
 
 
 class ClusterPool(Pool):

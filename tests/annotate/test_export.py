@@ -179,12 +179,18 @@ def test_the_report(chosen, tmp_path):
         cm.write_image(tmp_path / f"p{i - 1:02d}_alpha.png", 0.9 * draw(i)[1], bits=16)
     export(chosen, truth=tmp_path)
     page = (chosen.root / "dataset/report.html").read_text()
-    for text in ("motion blur &amp; noise", "&lt;b&gt;hair&lt;/b&gt;", "2 photos, unknown pixels", "Ana", "Bob"):
+    for text in (
+        "motion blur &amp; noise",
+        "&lt;b&gt;hair&lt;/b&gt;",
+        "Photos with a true matte: 2.",
+        "Ana",
+        "Bob",
+    ):
         assert text in page
     assert "<b>hair" not in page
     assert "$" not in page.partition("<body>")[2], "every place is filled"
     rows = page.partition("Against true mattes")[2].partition("</table>")[0]
-    assert "<td>closed-form</td><td>0.00000</td>" in rows, "it is the truth here"
+    assert '<td>closed-form</td><td class="number">0.00000</td>' in rows, "it is the truth here"
     sheet = cm.read_image(chosen.root / "dataset/report/sheet-001.jpg")
     assert np.ptp(sheet) > 0.9
 
