@@ -71,7 +71,9 @@ def main():
     starts = {"closed form": cm.closed_form_matting(scene.image, scene.trimap)}
     starts["knn"] = cm.knn_matting(scene.image, scene.trimap)
     print(f"{options.side} x {options.side}, {np.mean(scene.trimap == 128):.1%} unknown; CPU ms")
-    print("| edited | brush | first answer: median | worst | unknown pixels | steps to settle | all steps | moved later, worst | whole solve |")
+    print(
+        "| edited | brush | first answer: median | worst | unknown pixels | steps to settle | all steps | moved later, worst | whole solve |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     results = []
     for name, start in starts.items():

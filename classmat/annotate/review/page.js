@@ -398,6 +398,7 @@ view.onDraw = () => {
 
 const stage = $("stage"), pointers = new Map();
 let drag = null, isSpace = false;
+let touched = null;  // where a finger went down that may yet be the first of two
 
 const place = (event) => {
   const box = stage.getBoundingClientRect();
@@ -418,6 +419,7 @@ stage.addEventListener("pointerdown", (event) => {
   pointers.set(event.pointerId, at);
   if (pointers.size === 2) {
     if (drag === "stroke" && strokes.current) endStroke();
+    touched = null;
     drag = "pinch";
   } else if (nearWipe(at)) {
     drag = "wipe";
@@ -425,10 +427,13 @@ stage.addEventListener("pointerdown", (event) => {
     drag = "move";
   } else if (event.button === 0) {
     drag = "stroke";
-    startStroke(view.toPhoto(...at), at[0] < view.wipeX || !view.hasWipe ? 0 : 1);
+    if (event.pointerType === "touch") touched = at;
+    else strokeFrom(at);
   }
   event.preventDefault();
 });
+
+function strokeFrom(at) { startStroke(view.toPhoto(...at), at[0] < view.wipeX || !view.hasWipe ? 0 : 1); }
 
 stage.addEventListener("pointermove", (event) => {
   const at = place(event), last = pointers.get(event.pointerId);
@@ -446,6 +451,10 @@ stage.addEventListener("pointermove", (event) => {
   pointers.set(event.pointerId, at);
   if (drag === "wipe") setWipe(view.wipeTo(at[0]));
   if (drag === "move") view.move(at[0] - last[0], at[1] - last[1]);
+  if (touched && Math.hypot(at[0] - touched[0], at[1] - touched[1]) > 4) {
+    strokeFrom(touched);
+    touched = null;
+  }
   if (drag === "stroke" && strokes.current) {
     for (const step of event.getCoalescedEvents?.() || [event]) stretchStroke(view.toPhoto(...place(step)));
   }
@@ -462,6 +471,8 @@ function hover(event, [x, y]) {
 for (const name of ["pointerup", "pointercancel"]) {
   stage.addEventListener(name, (event) => {
     if (!pointers.delete(event.pointerId)) return;
+    if (touched && name === "pointerup") strokeFrom(touched);
+    touched = null;
     if (drag === "stroke" && strokes.current) endStroke();
     if (!pointers.size) drag = null;
   });

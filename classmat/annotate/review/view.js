@@ -304,6 +304,7 @@ function paintedBackdrop() {
   for (const [at, colour] of [[0, "#2c4058"], [0.55, "#8a7f78"], [0.62, "#5d5a50"], [1, "#2f332c"]]) sky.addColorStop(at, colour);
   g.fillStyle = sky;
   g.fillRect(0, 0, 960, 640);
+  g.filter = "blur(2px)";
   let seed = 7;
   const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
   for (let k = 0; k < 70; k++) {
