@@ -72,14 +72,15 @@ def main():
     starts["knn"] = cm.knn_matting(scene.image, scene.trimap)
     print(f"{options.side} x {options.side}, {np.mean(scene.trimap == 128):.1%} unknown; CPU ms")
     print(
-        "| edited | brush | first answer: median | worst | unknown pixels | steps to settle | all steps | moved later, worst | whole solve |"
+        "| edited | brush | first answer: median | worst | unknown pixels | steps to settle | all steps "
+        "| moved later, worst | whole solve |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     results = []
     for name, start in starts.items():
         for brush in BRUSHES:
             rows = measure(scene, start, brush, name == "closed form", options.strokes)
-            first, unknown, settles, later, moved, whole = np.median(rows, axis=0)
+            first, unknown, settles, later, _, whole = np.median(rows, axis=0)
             worst, late = rows[:, 0].max(), rows[:, 4].max()
             print(
                 f"| {name} | {brush} | {first:.0f} | {worst:.0f} | {unknown:.0f} | {settles:.0f} | {later:.0f} "

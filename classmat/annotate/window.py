@@ -13,7 +13,7 @@ from ..solvers.stencil import Stencil
 Matte = NDArray[np.float64]
 
 EPS = 1e-7  # as in closed_form_matting
-FADING = 0.01  # how fast a change dies away where another matte is kept; ten times as much hinders strokes more than it helps
+FADING = 0.01  # how fast a change dies away where a matte is kept: docs/decisions/2026-11-21-review-page.md
 REACH = 2  # windows of radius 1 couple pixels so far apart
 FEW = 500  # unknown pixels up to which a factorisation is as fast as the multigrid
 

@@ -126,6 +126,16 @@ def test_only_addresses_with_the_hash_are_kept_by_the_browser(client, project):
         assert client.get(f"/api/photos/{photo.id}/{path}".rstrip("/")).headers["cache-control"] == "no-store"
 
 
+def test_photos_are_listed_around_one(client, project, monkeypatch):
+    from classmat.annotate.review import photos
+
+    first, second = project.photos()
+    assert [photo["name"] for photo in client.get("/api/photos").json()] == [first.name, second.name]
+    monkeypatch.setattr(photos, "LISTED", 1)
+    for photo in (first, second):
+        assert client.get("/api/photos", params={"around": photo.id}).json()[0]["id"] == photo.id
+
+
 # Decisions
 
 
@@ -400,6 +410,8 @@ def test_a_photo_that_became_a_link_out_of_the_project_is_refused(client, projec
         {"host": "evil.example:8765"},
         {"host": "127.0.0.1.evil.example:8765"},
         {"host": ""},
+        {"host": "[::1].evil.example"},
+        {"host": "localhost:8765@evil.example"},
         {"origin": "http://evil.example"},
         {"origin": "null"},
         {"origin": "http://127.0.0.1:9999"},
@@ -422,7 +434,8 @@ def test_the_page_itself_may(client):
     assert (
         client.get("/", headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}).status_code == 200
     )
-    assert client.get("/", headers={"host": "localhost:8765"}).status_code == 200
+    for host in ("localhost:8765", "[::1]:8765", "127.0.0.2", "localhost"):
+        assert client.get("/", headers={"host": host}).status_code == 200
 
 
 def test_a_token_is_needed_where_there_is_one(project):

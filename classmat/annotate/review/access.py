@@ -1,6 +1,7 @@
 """Who may talk to the server: this machine's browser, from our own page, or whoever has the token."""
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
@@ -13,7 +14,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE = "classmat_review"
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 _HEADERS = {
     "content-security-policy": (
@@ -84,7 +84,7 @@ class Guard:
     def _stranger(self, headers: dict[str, str], is_front: bool) -> str | None:
         """Return why a request is another site's doing, or None."""
         host = headers.get("host", "")
-        if self.token is None and host.rpartition(":")[0] not in LOOPBACK_NAMES and host not in LOOPBACK_NAMES:
+        if self.token is None and not is_loopback(_name_of(host)):
             return "This server answers to localhost alone."
         if "origin" in headers and headers["origin"] not in (f"http://{host}", f"https://{host}"):
             return "This request comes from another site."
@@ -123,6 +123,16 @@ class Guard:
             await send(message)
 
         return sending
+
+
+def _name_of(host: str) -> str:
+    """Return the name or address in a Host header.
+
+    >>> _name_of("[::1]:80"), _name_of("localhost:80"), _name_of("[::1].evil.example")
+    ('::1', 'localhost', '')
+    """
+    found = re.fullmatch(r"(?:\[([^\]]*)\]|([^:\[\]]*))(?::\d+)?", host)
+    return (found[1] or found[2] or "") if found else ""
 
 
 async def _answer(send: Send, status: int, text: str, headers: dict[str, str] | None = None) -> None:

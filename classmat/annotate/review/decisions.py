@@ -9,6 +9,13 @@ from ..project import ProjectError
 from .photos import told
 from .requests import Reviewer, TheDesk, ThePhoto, TheProject
 
+# The reviewer's last decision that was not undone and that no later one, of whomever, replaces.
+_LAST = """SELECT photo FROM decisions AS d WHERE reviewer = ? AND choice != 'undo'
+    AND NOT EXISTS (SELECT 1 FROM decisions WHERE undoes = d.id)
+    AND NOT EXISTS (SELECT 1 FROM decisions AS later WHERE later.photo = d.photo AND later.id > d.id
+        AND later.choice != 'undo' AND NOT EXISTS (SELECT 1 FROM decisions WHERE undoes = later.id))
+    ORDER BY id DESC LIMIT 1"""
+
 router = APIRouter(prefix="/api")
 
 
@@ -59,9 +66,7 @@ def note(project: TheProject, photo: ThePhoto, reviewer: Reviewer, given: Note) 
 @router.post("/undo")
 def undo_last(project: TheProject, reviewer: Reviewer) -> dict[str, Any]:
     """Take back whatever the reviewer decided last, about any photo, and hold that one."""
-    for decision in reversed(project.decisions()):
-        photo = project.photo(decision.photo)
-        standing = project.decision(photo)
-        if decision.reviewer == reviewer and standing is not None and standing.id == decision.id:
-            return told(project, project.undo(photo, reviewer))
-    raise ProjectError(f"{reviewer} has decided nothing that could be undone.")
+    row = project.database.row(_LAST, reviewer)
+    if row is None:
+        raise ProjectError(f"{reviewer} has decided nothing that could be undone.")
+    return told(project, project.undo(project.photo(row["photo"]), reviewer))

@@ -1,5 +1,6 @@
 """Mattes under the brush: kept in memory, written to the project behind the reviewer's back, never lost on the way."""
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -124,7 +125,7 @@ class Desk:
         with self._lock:
             self._edits[photo.id, reviewer] = edit
             while len(self._edits) > OPEN:
-                self._close(next(iter(self._edits)))
+                self._close_quietly(next(iter(self._edits)))
         return edit
 
     def edit(self, photo: Photo, reviewer: str) -> Edit:
@@ -157,7 +158,12 @@ class Desk:
         """Write everything."""
         with self._lock:
             for key in list(self._edits):
-                self._close(key)
+                self._close_quietly(key)
+
+    def _close_quietly(self, key: tuple[int, str]) -> None:
+        """Close an edit whose reviewer is not asking; he may have lost the photo to another one, who has it now."""
+        with contextlib.suppress(ValueError, OSError):
+            self._close(key)
 
     def _close(self, key: tuple[int, str]) -> None:
         edit = self._edits.pop(key, None)

@@ -79,12 +79,13 @@ def replace_trimap(
 ) -> dict[str, Any]:
     """Put a whole trimap, a picture file drawn elsewhere, in the place of the present one."""
     desk.put_away(photo, reviewer)
-    with tempfile.NamedTemporaryFile(suffix=".png") as file:
-        Path(file.name).write_bytes(data)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "trimap"
+        file.write_bytes(data)
         try:
-            labels = read_trimap(file.name)
+            labels = read_trimap(file)
         except (OSError, ValueError) as error:
-            raise ValueError(str(error).replace(file.name, "the trimap")) from None
+            raise ValueError(str(error).replace(str(file), "the trimap")) from None
     project.write_trimap(photo, labels, reviewer)
     return told(project, project.photo(photo.id))
 

@@ -518,8 +518,8 @@ document.addEventListener("keyup", (event) => { if (event.key === " ") isSpace =
 // Wiring
 
 async function openOverview() {
-  const project = await overview();
-  $("photos").replaceChildren(...project.photos.map((photo) => {
+  const photos = await getJSON(`photos?around=${state.photo?.id || 0}`);
+  $("photos").replaceChildren(...photos.map((photo) => {
     const item = document.createElement("li"), button = document.createElement("button"), small = document.createElement("small");
     button.type = "button";
     button.dataset.state = small.textContent = photo.state;

@@ -9,19 +9,23 @@ from .requests import Reviewer, TheDesk, ThePhoto, ThePictures, TheProject
 
 router = APIRouter(prefix="/api")
 
+LISTED = 500
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}  # the address has the hash of the contents
 
 
 @router.get("/project")
 def project(project: TheProject, reviewer: Reviewer) -> dict[str, Any]:
-    """Return the name of the project, how far it is, and all its photos."""
-    photos = [{"id": photo.id, "name": photo.name, "state": photo.state} for photo in project.photos()]
-    return {
-        "name": project.root.resolve().name,
-        "reviewer": reviewer,
-        "counts": project.counts(),
-        "photos": photos,
-    }
+    """Return the name of the project and how far it is."""
+    return {"name": project.root.resolve().name, "reviewer": reviewer, "counts": project.counts()}
+
+
+@router.get("/photos")
+def photos(project: TheProject, around: int = 0) -> list[dict[str, Any]]:
+    """Return name and state of some hundred photos, those nearest to one in the order of the project."""
+    found = project.photos()
+    place = next((k for k, photo in enumerate(found) if photo.id >= around), len(found))
+    begin = max(0, min(place - LISTED // 2, len(found) - LISTED))
+    return [{"id": photo.id, "name": photo.name, "state": photo.state} for photo in found[begin : begin + LISTED]]
 
 
 @router.post("/claim")
