@@ -11,6 +11,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -67,6 +68,26 @@ def serving(folder, *options):
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+@contextlib.contextmanager
+def serving_here(folder):
+    """Serve in a thread of this process, whose kernels are loaded already; yield the page's address."""
+    import uvicorn
+
+    from classmat.annotate.review.server import create_app
+
+    with Project.open(folder) as project, socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(
+            create_app(project, reviewer="ana"), log_level="error", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +172,7 @@ class Page:
 @pytest.fixture
 def page(browser, folder):
     pytest.importorskip("fastapi", reason="the review's server needs fastapi")
-    with serving(folder) as (_, address):
+    with serving_here(folder) as address:
         page = Page(browser, address)
         yield page
         assert page.errors == []
@@ -246,6 +267,22 @@ def test_deciding_with_the_keyboard(page, folder):
     page.wait()
     assert page.text("name") == "portrait-8"
     assert page.text("count") == "2 of 3"
+
+
+def test_a_photo_that_is_not_seen_yet_cannot_be_decided(page, folder):
+    held = []
+    page.tab.route("**/image?*", lambda route: held.append(route))
+    page.press("a", "a", "b", "m", "e", "a")
+    page.tab.wait_for_timeout(500)
+    page.press("b", "a")
+    assert [name for name, _ in decisions(folder)] == ["portrait-3"]
+    for route in held:
+        route.continue_()
+    page.tab.unroute("**/image?*")
+    page.wait()
+    page.press("b")
+    page.wait()
+    assert [name for name, _ in decisions(folder)] == ["portrait-3", "portrait-5"]
 
 
 def test_next_previous_overview_and_help(page, folder):

@@ -60,13 +60,29 @@ async function overview() {
   return project;
 }
 
-async function next() {
-  if (state.photo) {
-    state.before.push(state.photo.id);
-    await post(`photos/${state.photo.id}/release`);
+/** Go to the photo that `find` gets from the server, once what was painted is there; not twice at once. */
+async function go(find) {
+  const { dataset } = document.body, before = dataset.state;
+  if (before === "going") return;
+  dataset.state = "going";
+  let photo;
+  try {
+    await chain;
+    photo = await find(state.photo);
+  } catch (error) {
+    dataset.state = before;
+    throw error;
   }
-  await show(await post("claim" + (state.photo ? `?after=${state.photo.id}` : "")));
+  await show(photo);
 }
+
+const next = () => go(async (photo) => {
+  if (photo) {
+    state.before.push(photo.id);
+    await post(`photos/${photo.id}/release`);
+  }
+  return post("claim" + (photo ? `?after=${photo.id}` : ""));
+});
 
 async function show(photo) {
   const turn = ++state.loading;
@@ -74,9 +90,9 @@ async function show(photo) {
   Object.assign(strokes, { current: null, waiting: [], mask: null, done: 0 });
   document.body.dataset.state = photo ? "loading" : "done";
   $("done").hidden = Boolean(photo);
+  view.clear();  // nothing can be decided about a photo that is not seen yet
   const project = await overview();
   if (!photo) {
-    view.clear();
     for (const id of ["name", "facts"]) $(id).textContent = "";
     $("done-text").textContent = `${project.counts.chosen} chosen, ${project.counts.rejected} rejected.`;
     enable();
@@ -151,40 +167,31 @@ function enable() {
 
 // Deciding
 
-async function decide(choice, parameters) {
-  if (!state.photo || document.body.dataset.state === "deciding") return;
-  const { photo } = state;
-  document.body.dataset.state = "deciding";
-  try {
-    await chain;
-    const notes = $("notes").value.trim();
-    const given = notes && notes !== photo.notes ? { notes } : {};
-    await post(`photos/${photo.id}/decision`, { choice, parameters, ...given });
-  } catch (error) {
-    document.body.dataset.state = "ready";
-    throw error;
-  }
+const decide = (choice, parameters) => go(async (photo) => {
+  if (!photo) return null;
+  const notes = $("notes").value.trim();
+  const given = notes && notes !== photo.notes ? { notes } : {};
+  await post(`photos/${photo.id}/decision`, { choice, parameters, ...given });
   state.before.push(photo.id);
   tell(choice === "reject" ? `${photo.name}: rejected` : `${photo.name}: ${nice(choice)}`);
-  await show(await post(`claim?after=${photo.id}`));
-}
+  return post(`claim?after=${photo.id}`);
+});
 
 const choose = {
-  a: safely(() => decide(view.sides[0])),
-  b: safely(() => decide(view.sides[1])),
-  blend: safely(() => decide("blend", { methods: view.sides, weight: view.weight })),
+  a: safely(() => view.sides[0] && decide(view.sides[0])),
+  b: safely(() => view.sides[1] && decide(view.sides[1])),
+  blend: safely(() => view.layers.size && decide("blend", { methods: view.sides, weight: view.weight })),
   edited: safely(() => view.layers.has("edited") && decide("edited")),
   next: safely(next),
-  undo: safely(async () => {
+  undo: safely(() => go(async () => {
     const photo = await post("undo");
     tell(`${photo.name}: taken back`);
-    await show(photo);
-  }),
+    return photo;
+  })),
   previous: safely(async () => {
     const id = state.before.pop();
-    if (id === undefined) { tell("There is no photo before."); return; }
-    await chain;
-    await show(await post(`photos/${id}/hold`));
+    if (id === undefined) tell("There is no photo before.");
+    else await go(() => post(`photos/${id}/hold`));
   }),
 };
 
@@ -527,8 +534,7 @@ async function openOverview() {
     button.disabled = !["ready", "chosen", "rejected"].includes(photo.state);
     button.onclick = safely(async () => {
       $("overview").close();
-      await chain;
-      await show(await post(`photos/${photo.id}/hold`));
+      await go(() => post(`photos/${photo.id}/hold`));
     });
     item.append(button);
     return item;
@@ -582,11 +588,12 @@ $("notes").addEventListener("change", safely(async () => {
   tell("Note saved");
 }));
 $("reviewer").addEventListener("change", safely(async () => {
-  await chain;
-  if (state.photo) await post(`photos/${state.photo.id}/release`);
-  setReviewer($("reviewer").value.trim());
-  state.photo = null;
-  await show(await post("claim"));
+  await go(async (photo) => {
+    if (photo) await post(`photos/${photo.id}/release`);
+    setReviewer($("reviewer").value.trim());
+    state.before = [];
+    return post("claim");
+  });
 }));
 setInterval(() => { if (state.photo) safely(() => post(`photos/${state.photo.id}/hold`))(); }, HEARTBEAT);
 

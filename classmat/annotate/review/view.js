@@ -34,6 +34,7 @@ export class View {
 
   clear() {
     Object.assign(this, { width: 0, height: 0, photo: null, trimap: null, overlay: null, layers: new Map(), mixed: {} });
+    this.sides = [null, null];
     this.redraw();
   }
 
