@@ -174,7 +174,7 @@ def _take_photo(project: Project, path: Path, result: Intake) -> None:
         _require_new(project, name, found)
         project.add_photo(name, file, **found._asdict())
     except (OSError, ValueError) as error:
-        reason = str(error)
+        reason = _told(error)
         project.database.change(
             "INSERT OR REPLACE INTO passed_over (file, size, mtime, reason) VALUES (?, ?, ?, ?)",
             *(file, seen.st_size, seen.st_mtime_ns, reason),
@@ -246,7 +246,7 @@ def _give_trimap(
         project.write_trimap(photo, trimap, parameters=given)
         result.trimaps[origin] += 1
     except (OSError, ValueError) as error:
-        trouble = f"{NO_TRIMAP}: {error}"
+        trouble = f"{NO_TRIMAP}: {_told(error)}"
         project.database.change("UPDATE photos SET reason = ? WHERE id = ?", trouble, photo.id)
         result.without_trimap.append((photo.name, trouble))
 
@@ -255,6 +255,11 @@ def _read(project: Project, photo: Photo) -> NDArray[np.float32]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of transparency
         return project.read_image(photo)
+
+
+def _told(error: Exception) -> str:
+    is_plain = isinstance(error, OSError) and error.filename is not None
+    return f"{error.filename}: {error.strerror}" if is_plain else str(error)  # type: ignore[attr-defined]
 
 
 def _only(paths: list[Path], name: str) -> Path:

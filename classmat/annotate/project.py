@@ -16,7 +16,6 @@ import contextlib
 import json
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,13 +27,13 @@ from ..images.io import encode_image, read_image, read_matte, read_trimap
 from ..images.validate import as_alpha, as_choice, as_count, as_number, as_trimap, told_path
 from .database import Database, ProjectError, now, restore
 from .names import inside, safe_method, safe_name, safe_person, same_key
+from .records import STATES, Conflict, Decision, Photo, decision_of, photo_of
 from .versions import HISTORY, Version, Versions, arrive, place
 
 __all__ = ["STATES", "Conflict", "Decision", "Photo", "Project", "ProjectError"]
 
 DATABASE = "project.sqlite"
 IMAGES, DATASET = "images", "dataset"
-STATES = ("new", "running", "ready", "failed", "chosen", "rejected")
 BLEND, EDITED, REJECT, UNDO = "blend", "edited", "reject", "undo"
 AUTHOR = f"classmat {__version__}"  # of what no person made
 NO_TRIMAP = "needs a trimap"
@@ -43,62 +42,6 @@ LEASE = 300.0  # seconds a reviewer keeps a photo without a sign of life
 _PHOTO = """SELECT photos.*, coalesce((SELECT text FROM notes WHERE photo = photos.id ORDER BY notes.id DESC LIMIT 1),
     '') AS notes FROM photos """
 _REVIEWER = "review/"
-
-
-class Conflict(ProjectError):
-    """Somebody else holds the photo, or has decided about it meanwhile."""
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A photo of a project, as it was when it was asked for.
-
-    Attributes
-    ----------
-    id : int
-    name : str
-        Unique in the project; trimap and mattes are called ``NAME.png``.
-    file : str
-        The photo itself, relative to the project.
-    sha256 : str
-        Of the photo's file.
-    width, height : int
-        In pixels, upright.
-    state : str
-        ``"new"`` (no candidates yet), ``"running"``, ``"ready"`` (for a reviewer), ``"failed"``, ``"chosen"``,
-        ``"rejected"``.
-    reason : str
-        Why it failed or was rejected; or which of its candidates failed.
-    notes : str
-        The last note about it.
-    """
-
-    id: int
-    name: str
-    file: str
-    sha256: str
-    width: int
-    height: int
-    state: str
-    reason: str
-    notes: str
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One row of the table of decisions, to which rows are only added.
-
-    ``choice`` is a method, ``"blend"``, ``"edited"``, ``"reject"`` or ``"undo"``; ``sha256`` is that of the chosen matte.
-    """
-
-    id: int
-    photo: int
-    choice: str
-    sha256: str
-    parameters: dict[str, Any]
-    reviewer: str
-    made: str
-    undoes: int | None
 
 
 class Project:
@@ -212,9 +155,9 @@ class Project:
     def photos(self, state: str | None = None) -> list[Photo]:
         """Return all photos, or those in a state, in the order in which they came."""
         if state is None:
-            return [_photo(row) for row in self.database.rows(f"{_PHOTO} ORDER BY id")]
+            return [photo_of(row) for row in self.database.rows(f"{_PHOTO} ORDER BY id")]
         as_choice(state, STATES, name="state")
-        return [_photo(row) for row in self.database.rows(f"{_PHOTO} WHERE state = ? ORDER BY id", state)]
+        return [photo_of(row) for row in self.database.rows(f"{_PHOTO} WHERE state = ? ORDER BY id", state)]
 
     def photo(self, id: int) -> Photo:
         """Return a photo.
@@ -227,7 +170,7 @@ class Project:
         row = self.database.row(f"{_PHOTO} WHERE id = ?", id) if isinstance(id, int) else None
         if row is None:
             raise ProjectError(f"the project has no photo {id!r}.")
-        return _photo(row)
+        return photo_of(row)
 
     def counts(self) -> dict[str, int]:
         """Return how many photos are in each state."""
@@ -442,13 +385,13 @@ class Project:
             "AND NOT EXISTS (SELECT 1 FROM decisions WHERE undoes = d.id) ORDER BY id DESC LIMIT 1",
             photo.id,
         )
-        return _decision(row) if row else None
+        return decision_of(row) if row else None
 
     def decisions(self, photo: Photo | None = None) -> list[Decision]:
         """Return all that was ever decided, about one photo or about all, in the order of time."""
         where, values = ("", []) if photo is None else ("WHERE photo = ?", [photo.id])
         return [
-            _decision(row) for row in self.database.rows(f"SELECT * FROM decisions {where} ORDER BY id", *values)
+            decision_of(row) for row in self.database.rows(f"SELECT * FROM decisions {where} ORDER BY id", *values)
         ]
 
     def note(self, photo: Photo, text: str, reviewer: str) -> None:
@@ -570,7 +513,7 @@ class Project:
     def _decision(self, id: int) -> Decision:
         row = self.database.row("SELECT * FROM decisions WHERE id = ?", id)
         assert row is not None
-        return _decision(row)
+        return decision_of(row)
 
     def follow(self, id: int) -> None:
         """Let the state of a photo say what its decisions, files and failures say; a run's own state stays."""
@@ -612,15 +555,6 @@ class Project:
 def matte_facts(method: str, parameters: dict[str, Any], trimap: str) -> dict[str, Any]:
     """Return what the stamp of a matte says besides whose it is; `trimap` is its sha256."""
     return {"kind": "matte", "method": safe_method(method), "trimap": trimap, "parameters": dict(parameters)}
-
-
-def _photo(row: Any) -> Photo:
-    return Photo(**{key: row[key] for key in Photo.__dataclass_fields__})
-
-
-def _decision(row: Any) -> Decision:
-    columns = {key: row[key] for key in Decision.__dataclass_fields__}
-    return Decision(**{**columns, "parameters": json.loads(row["parameters"])})
 
 
 def _holder(reviewer: str) -> str:

@@ -1,7 +1,10 @@
 """Where shards are computed: processes of this machine (joblib's), or a Dask cluster. Both look like an executor."""
 
 import contextlib
+import importlib.util
 import os
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
@@ -15,6 +18,18 @@ _CONNECT = 30  # seconds
 def core_count() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def die_with(parent: int) -> None:
+    """End this process soon after its parent has ended: a killed run may leave locks that its workers wait for."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    if os.name == "posix":
+        threading.Thread(target=watch, daemon=True).start()
 
 
 class Pool:
@@ -43,6 +58,8 @@ class LocalPool(Pool):
     """Processes of joblib's loky: fresh ones that import what they need, not forked; one thread each."""
 
     def __init__(self, size: int) -> None:
+        if importlib.util.find_spec("joblib") is None:
+            raise ProjectError("a run needs joblib: pip install 'classmat[annotate]'.")
         self.size, self.parent = size, os.getpid()
         self._executor: Any = None
 
@@ -50,7 +67,13 @@ class LocalPool(Pool):
         """Return joblib's executor: the same one while it is whole, a new one after a worker was killed."""
         from joblib.externals.loky import get_reusable_executor  # type: ignore[import-untyped]
 
-        self._executor = get_reusable_executor(max_workers=self.size, timeout=30, env=dict.fromkeys(THREADS, "1"))
+        self._executor = get_reusable_executor(
+            max_workers=self.size,
+            timeout=30,
+            env=dict.fromkeys(THREADS, "1"),
+            initializer=die_with,
+            initargs=(os.getpid(),),
+        )
         return self._executor
 
     def close(self, *, now: bool) -> None:

@@ -16,7 +16,7 @@ import pytest
 from project_checks import METHODS, check, draw, fill, no_predecessors
 
 import classmat as cm
-from classmat.annotate import candidates, run, workers
+from classmat.annotate import candidates, repair, run, workers
 from classmat.annotate.intake import take_in
 from classmat.annotate.project import Project
 
@@ -276,6 +276,26 @@ def test_kill_at_random_moments(tmp_path, count, kills):
         take_in(project, draft=False)
     assert kill_at_random_moments(tmp_path, kills, seed=count) >= kills // 2
     finish(tmp_path, count)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="others tell a process nothing of its parent's end")
+def test_workers_do_not_outlive_their_run():
+    code = (
+        "import os, subprocess, sys, time; from classmat.annotate.workers import die_with;"
+        "die_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+    )
+    with parent:
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 30
+    while repair.lives(worker):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.mark.slow
