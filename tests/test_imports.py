@@ -28,6 +28,8 @@ ONLY_IN = {
     "cv2": {"images/io.py", "annotate", "animate", "arm"},
     "torch": {"adapters"},
     "typer": {"cli"},
+    "fastapi": {"annotate"},
+    "uvicorn": {"annotate"},
     "rich": {"cli"},
     "PIL": {"cli", "annotate", "images/sheet.py"},
     "sqlite3": {"annotate"},

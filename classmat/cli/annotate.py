@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import review
 from ._console import say
 from ._methods import method_names
 from ._numbers import number, whole_number
@@ -146,6 +147,9 @@ def run(
     rate = f", {summary.pixels / 1e6 / summary.seconds:.2f} megapixels a second" if summary.pixels else ""
     say(f"{summary.done} done, {summary.failed} failed in {summary.seconds:.1f} s{rate}")
     raise typer.Exit(SOME_FAILED if summary.failed else 0)
+
+
+app.command("review", epilog=review.EXAMPLES)(review.run)
 
 
 @app.command()
