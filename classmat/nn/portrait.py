@@ -128,5 +128,8 @@ def _refined(image: NDArray[Any], coarse: NDArray[np.float32]) -> NDArray[np.flo
     if not 0 < np.count_nonzero(coarse >= 0.5) < coarse.size:
         return coarse  # nobody, or nothing else: there is no edge to look at
     side = max(coarse.shape)
-    alpha = refine_matte(image, coarse, method="trimap", erode=_ERODE * side, dilate=_DILATE * side)
+    mask = (
+        coarse >= 0.5
+    )  # where the net is unsure for long stretches, a trimap of its soft matte would leave all open
+    alpha = refine_matte(image, mask, method="trimap", erode=_ERODE * side, dilate=_DILATE * side)
     return alpha.astype(np.float32)
