@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import cutout, demo, evaluate, matte, refine, trimap
+from . import arm, cutout, demo, evaluate, matte, refine, trimap
 from ._errors import OneLineErrors
 
 app = typer.Typer(
@@ -44,3 +44,4 @@ def _unwrapped(text: str) -> str:
 for module in (matte, refine, cutout, trimap, evaluate, demo):
     name = module.__name__.rpartition(".")[2]
     app.command(name, help=_unwrapped(module.run.__doc__ or ""), epilog=module.EXAMPLES)(module.run)
+app.add_typer(arm.app)
