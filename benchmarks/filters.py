@@ -52,8 +52,8 @@ PEERS = {
 class Worker:
     """A process that runs one program on a number of threads."""
 
-    def __init__(self, python: str, program: str, threads: int) -> None:
-        command = [python, str(Path(__file__).with_name("_filter_worker.py"))]
+    def __init__(self, python: str, program: str, threads: int, script: str = "_filter_worker.py") -> None:
+        command = [python, str(Path(__file__).with_name(script))]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.fixed = {"program": program, "threads": threads}
 

@@ -40,6 +40,7 @@ from .matting.random_walk import random_walk_matting as random_walk_matting
 from .matting.refine import refine_matte as refine_matte
 from .matting.sampling import sampling_matting as sampling_matting
 from .matting.shared import shared_matting as shared_matting
+from .nn.portrait import portrait_matte as portrait_matte
 from .solvers import ConvergenceWarning as ConvergenceWarning
 from .solvers import Factor as Factor
 from .solvers import Solution as Solution

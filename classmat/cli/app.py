@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import arm, cutout, demo, evaluate, matte, refine, trimap
+from . import arm, cutout, demo, evaluate, matte, portrait, refine, train, trimap
 from ._errors import OneLineErrors
 
 app = typer.Typer(
@@ -41,7 +41,9 @@ def _unwrapped(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
-for module in (matte, refine, cutout, trimap, evaluate, demo):
+for module in (matte, portrait, refine, cutout, trimap, evaluate, demo):
     name = module.__name__.rpartition(".")[2]
     app.command(name, help=_unwrapped(module.run.__doc__ or ""), epilog=module.EXAMPLES)(module.run)
+
+app.add_typer(train.app, name="train")
 app.add_typer(arm.app)

@@ -71,7 +71,7 @@ def run(
 
     _check_choices(method, bits, output)
     is_folder = image.is_dir()
-    check_cutout_options(_example_of(cutout, is_folder), background)
+    check_cutout_options(example_of(cutout, is_folder), background)
     plan = make_plan(
         [Source("IMAGE", image, "image"), Source("TRIMAP", trimap, "scribbles" if scribbles else "trimap")],
         {"--output": output, "--cutout": cutout},
@@ -119,5 +119,6 @@ def check_bits(bits: int, output: Path) -> None:
         raise ValueError(f"{output.suffix} holds 8 bits; accepted with --bits 16 are .png and .tif.")
 
 
-def _example_of(cutout: Path | None, is_folder: bool) -> Path | None:
+def example_of(cutout: Path | None, is_folder: bool) -> Path | None:
+    """Return a file as `cutout` will be one: itself, or one in the folder that it is."""
     return cutout / "name.png" if cutout is not None and is_folder else cutout

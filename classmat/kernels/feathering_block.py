@@ -19,6 +19,7 @@ from .light_dense import (
     TWO,
     ZERO,
     U,
+    band_rows,
     light_dense_network,
     light_dense_network_on_threads,
     mask_workspace_size,
@@ -54,7 +55,10 @@ def feathering_workspace_size(height, width, radius, bands):
 @jit
 def workspace_size(height, width, radius, bands):
     """Return the size of the workspace of `fast_deep_matting`; `bands` is 1, on threads `BANDS`."""
-    mask, feathering = mask_workspace_size(height, width, bands), feathering_workspace_size(height, width, radius, bands)
+    mask, feathering = (
+        mask_workspace_size(height, width, bands),
+        feathering_workspace_size(height, width, radius, bands),
+    )
     return max(mask, feathering)
 
 
@@ -205,14 +209,14 @@ def feathering_block_on_threads(image, mask, weights, space, alpha, height, widt
     """Do as `feathering_block`, in `BANDS` bands of rows; the workspace is for as many."""
     sums = COEFFICIENTS * height * width if radius > ZERO else ZERO
     for band in prange(BANDS):
-        k = U(band)
-        own, y0, y1 = sums + k * _rows_size(width, radius), k * height // U(BANDS), (k + ONE) * height // U(BANDS)
+        y0, y1 = band_rows(band, height)
         if y1 > y0:
+            own = sums + U(band) * _rows_size(width, radius)
             _feather_rows(image, mask, weights, space, own, alpha, height, width, radius, y0, y1)
     if radius > ZERO:
         for band in prange(BANDS):
-            k = U(band)
-            own, y0, y1 = sums + k * _rows_size(width, radius), k * height // U(BANDS), (k + ONE) * height // U(BANDS)
+            y0, y1 = band_rows(band, height)
+            own = sums + U(band) * _rows_size(width, radius)
             _average_rows(mask, space, own, alpha, height, width, radius, y0, y1)
 
 

@@ -221,6 +221,12 @@ def _mask_rows(space, wide, height, width, mask, y0, y1):
 
 
 @jit
+def band_rows(band, rows):
+    """Return the first row of a band, and the one after its last."""
+    return U(band) * rows // U(BANDS), (U(band) + ONE) * rows // U(BANDS)
+
+
+@jit
 def light_dense_network(image, weights, space, mask, height, width):
     """Write the foreground's probability for each pixel.
 
@@ -248,21 +254,15 @@ def light_dense_network_on_threads(image, weights, space, mask, height, width):
     for k in range(LAYERS + ONE):
         _clear_halo(space, k * plane)
     for band in prange(BANDS):
-        k = U(band)
-        own = lines + k * line_size(width)
-        _initial_rows(image, height, width, weights, space, own, k * half // U(BANDS), (k + ONE) * half // U(BANDS))
+        y0, y1 = band_rows(band, half)
+        _initial_rows(image, height, width, weights, space, lines + U(band) * line_size(width), y0, y1)
     for layer in range(LAYERS):
         for band in prange(BANDS):
-            k = U(band)
-            _dense_rows(
-                height, width, weights, space, layer, k * half // U(BANDS), (k + ONE) * half // U(BANDS)
-            )
+            y0, y1 = band_rows(band, half)
+            _dense_rows(height, width, weights, space, layer, y0, y1)
     for band in prange(BANDS):
-        k = U(band)
-        own = lines + k * line_size(width)
-        _score_rows(
-            height, width, weights, space, own, wide, k * half // U(BANDS), (k + ONE) * half // U(BANDS)
-        )
+        y0, y1 = band_rows(band, half)
+        _score_rows(height, width, weights, space, lines + U(band) * line_size(width), wide, y0, y1)
     for band in prange(BANDS):
-        k = U(band)
-        _mask_rows(space, wide, height, width, mask, k * height // U(BANDS), (k + ONE) * height // U(BANDS))
+        y0, y1 = band_rows(band, height)
+        _mask_rows(space, wide, height, width, mask, y0, y1)

@@ -19,7 +19,7 @@ from ..filters.resize import resize
 from ..images.gallery import portrait
 from ..images.io import read_image, read_matte, write_image
 from ..images.validate import as_count, told_path
-from .augment import Augmentation
+from .augment import NONE, Augmentation
 
 Array = NDArray[Any]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
@@ -90,6 +90,16 @@ def load_pairs(pairs: list[Pair], size: int) -> list[tuple[Array, Array]]:
             )
         loaded.append((_eight_bits(_reduced(image, size)), _eight_bits(_reduced(alpha, size))))
     return loaded
+
+
+def squeezed(image: Array, size: int) -> Array:
+    """Squeeze a photo (h, w, 3) in [0, 1] into a square (size, size, 3), float32, as a net is shown it in training.
+
+    >>> squeezed(np.full((300, 400, 3), 0.5), 128).shape
+    (128, 128, 3)
+    """
+    small = _reduced(image, round(1.25 * size))
+    return NONE.apply(np.random.default_rng(0), small, np.zeros(small.shape[:2]), size)[0]
 
 
 def paint_portraits(

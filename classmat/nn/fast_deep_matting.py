@@ -140,7 +140,17 @@ def feathering_block(
     >>> feathering_block(params, buffers, np.zeros((5, 4, 3), np.float32), mask)[0].shape
     (5, 4)
     """
-    S_B, S_F = mask[..., 0], mask[..., 1]
+    (a, b, c), buffers = feathering_coefficients(params, buffers, image, mask, is_training=is_training)
+    return apply(feathering_vjp, a, b, c, mask[..., 1], mask[..., 0], radius=radius), buffers
+
+
+def feathering_coefficients(
+    params: Tree, buffers: Tree, image: Any, mask: Any, *, is_training: bool = False
+) -> tuple[tuple[Any, Any, Any], Tree]:
+    """Return a, b, c (.., h, w) of eq. 2, before the means of eq. 5, and the running statistics.
+
+    Arguments are those of `feathering_block`.
+    """
     product = image * mask[..., 1:]
     hidden = _convolve(params["conv1"], apply(concatenate_vjp, image, mask, image * image, product))
     scale = params["norm"]["gamma"], params["norm"]["beta"]
@@ -151,7 +161,7 @@ def feathering_block(
     else:
         hidden = apply(frozen_norm_vjp, hidden, *scale, **buffers)
     abc = _convolve(params["conv2"], apply(relu_vjp, hidden))
-    return apply(feathering_vjp, abc[..., 0], abc[..., 1], abc[..., 2], S_F, S_B, radius=radius), buffers
+    return (abc[..., 0], abc[..., 1], abc[..., 2]), buffers
 
 
 def count_parameters(params: Tree) -> int:

@@ -96,10 +96,9 @@ class Progress:
         """
         trees, found = load_checkpoint(path)
         for name, value in manifest.items():
-            if found.get(name) != value:
-                raise ValueError(
-                    f"{told_path(path)} is of a training with {name} = {found.get(name)!r}, this one has {value!r}."
-                )
+            if (difference := _first_difference(name, found.get(name), value)) is not None:
+                what, there, here = difference
+                raise ValueError(f"{told_path(path)} is of a training with {what} = {there!r}, this one has {here!r}.")
         losses = trees["history"]["losses"].tolist()
         params, buffers, state = (trees.get(name, {}) for name in ("params", "buffers", "state"))
         return cls(params, buffers, found["stage"], found["step"], state, losses)
@@ -164,6 +163,14 @@ def resume(
 ) -> Progress:
     """Return what a checkpoint holds, or, where there is none, what `start` returns."""
     return Progress.load(checkpoint, manifest) if Path(checkpoint).exists() else start()
+
+
+def _first_difference(name: str, a: Any, b: Any) -> tuple[str, Any, Any] | None:
+    """Return where two entries of manifests differ, by its dotted name, and what they have there."""
+    if not (isinstance(a, Mapping) and isinstance(b, Mapping)):
+        return None if a == b else (name, a, b)
+    inner = (_first_difference(f"{name}.{key}", a.get(key), b.get(key)) for key in {**a, **b})
+    return next((difference for difference in inner if difference is not None), None)
 
 
 def _take_step(progress: Progress, stage: Stage, batch: Batch) -> None:
