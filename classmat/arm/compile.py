@@ -41,22 +41,15 @@ _TYPES = {"in": "pointer", "out": "pointer", "count": types.uint64, "real": type
 
 def wrapper(kernel: Kernel) -> Callable[..., None]:
     """Return a function of pointers and numbers that calls a kernel: what C sees of it."""
-    names = [a.name for a in kernel.arguments]
-    passed = [f"carray({a.name}, {a.size.replace('/', '//')})" if a.is_array else a.name for a in kernel.arguments]
-    lines = []
-    space, start = [], ""
+    names = [a.name for a in kernel.arguments] + (["workspace"] if kernel.has_workspace else [])
+    lines = [f"    {a.name} = carray({a.name}, {a.size.replace('/', '//')})" for a in kernel.arguments if a.is_array]
     if kernel.doubles:
-        lines.append(f"doubles = carray(workspace, {_call('n_doubles', kernel.doubles)}, float64)")
-        space.append("doubles")
-        start = "2 * doubles.size"
+        lines.append(f"    doubles = carray(workspace, {_call('n_doubles', kernel.doubles)}, float64)")
     if kernel.singles:
-        size, rest = _call("n_singles", kernel.singles), f"[{start}:]" if start else ""
-        lines.append(f"singles = carray(workspace, {' + '.join(filter(None, [size, start]))}, float32){rest}")
-        space.append("singles")
-    if space:
-        names.append("workspace")
-    lines.append(f"kernel({', '.join(passed + space)})")
-    return _function(kernel, f"def run({', '.join(names)}):\n    " + "\n    ".join(lines), "run")
+        size, before = _call("n_singles", kernel.singles), "2 * doubles.size" if kernel.doubles else "0"
+        lines.append(f"    singles = space = carray(workspace, {before} + {size}, float32)[{before}:]")
+    lines.append(f"    the_kernel({', '.join(parameters(kernel.function))})")
+    return _function(kernel, f"def run({', '.join(names)}):\n" + "\n".join(lines), "run")
 
 
 def size_wrapper(kernel: Kernel) -> Callable[..., int]:
@@ -72,7 +65,7 @@ def _call(name: str, size: Callable[..., Any]) -> str:
 
 def _function(kernel: Kernel, source: str, name: str) -> Callable[..., Any]:
     scope = {
-        "kernel": kernel.function,
+        "the_kernel": kernel.function,
         "n_doubles": kernel.doubles,
         "n_singles": kernel.singles,
         "carray": carray,

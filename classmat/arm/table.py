@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..kernels import flat_filters
+import numpy as np
+
+from ..kernels import feathering_block, flat_filters, flat_layers, light_dense
 
 PREFIX = "classmat_"
 
@@ -32,8 +34,9 @@ class Argument:
 class Kernel:
     """An exported function.
 
-    `function` takes the arguments, then a flat float64 workspace if there is `doubles`, then a float32 one if there is
-    `singles`; these two are functions that return the sizes, of numbers that `function` takes.
+    `function` takes the arguments by their names, a flat float64 workspace (named doubles) if there is `doubles`, and a
+    float32 one (singles, space) if there is `singles`; these two are functions that return the sizes, of numbers that
+    `function` takes.
     """
 
     name: str
@@ -106,6 +109,16 @@ def _counts(*names: str) -> tuple[Argument, ...]:
 
 
 PLANE = "height * width"
+COLOURS = "height * width * 3"
+FAST = {"height": 128, "width": 128, "radius": 8, "subsample": 4, "eps": 1e-4}
+CONVOLVED = (
+    "((height + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1)"
+    " * ((width + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1) * filters"
+)
+POOLED = "((height - size + stride - 1) / stride + 1) * ((width - size + stride - 1) / stride + 1) * channels"
+GUIDE, EPS = "the guide, grey", Argument("eps", "real", text="is added to the guide's variance; above 0")
+N_NETWORK = int(light_dense._layer_start.py_func(light_dense.LAYERS) + light_dense.LAST)
+N_BLOCK = int(feathering_block.SECOND + feathering_block.BIAS_2 + np.uint64(9 * 8 * 3))
 
 TABLE = (
     Kernel(
@@ -115,6 +128,144 @@ TABLE = (
         "Mean over windows of (2 radius + 1)^2 pixels; at the border over the pixels inside the image.",
         doubles=flat_filters.box_doubles,
         example={"height": 128, "width": 128, "radius": 4},
+    ),
+    Kernel(
+        "guided_filter",
+        flat_filters.guided_filter,
+        (
+            *(_given("guide", PLANE, GUIDE), _given("src", PLANE), _result("out", PLANE)),
+            *(*_counts("height", "width", "radius"), EPS),
+        ),
+        "Guided filter with a grey guide (He et al. 2010).",
+        doubles=flat_filters.guided_doubles,
+        singles=flat_filters.guided_singles,
+        example={"height": 128, "width": 128, "radius": 4, "eps": 1e-4},
+    ),
+    Kernel(
+        "guided_filter_rgb",
+        flat_filters.guided_filter_rgb,
+        (
+            *(_given("guide", COLOURS), _given("src", PLANE), _result("out", PLANE)),
+            *(*_counts("height", "width", "radius"), EPS),
+        ),
+        "Guided filter with a guide of three colours.",
+        doubles=flat_filters.guided_rgb_doubles,
+        singles=flat_filters.guided_rgb_singles,
+        example={"height": 128, "width": 128, "radius": 4, "eps": 1e-4},
+    ),
+    Kernel(
+        "fast_guided_filter",
+        flat_filters.fast_guided_filter,
+        (
+            *(_given("guide", PLANE, GUIDE), _given("src", PLANE), _result("out", PLANE)),
+            *(*_counts("height", "width", "radius", "subsample"), EPS),
+        ),
+        "Guided filter whose coefficients are those of every subsample-th pixel, interpolated (He and Sun 2015).",
+        doubles=flat_filters.fast_guided_doubles,
+        singles=flat_filters.fast_guided_singles,
+        example=FAST,
+    ),
+    Kernel(
+        "fast_guided_filter_rgb",
+        flat_filters.fast_guided_filter_rgb,
+        (
+            *(_given("guide", COLOURS), _given("src", PLANE), _result("out", PLANE)),
+            *(*_counts("height", "width", "radius", "subsample"), EPS),
+        ),
+        "Fast guided filter with a guide of three colours.",
+        doubles=flat_filters.fast_guided_rgb_doubles,
+        singles=flat_filters.fast_guided_rgb_singles,
+        example=FAST,
+    ),
+    Kernel(
+        "resize",
+        flat_layers.resize,
+        (
+            _given("src", "height * width * channels"),
+            _result("out", "new_height * new_width * channels"),
+            *_counts("height", "width", "new_height", "new_width", "channels"),
+        ),
+        "Bilinear resizing; the image's outer edges coincide, shrinking skips pixels.",
+        singles=flat_layers.resize_singles,
+        example={"height": 128, "width": 128, "new_height": 256, "new_width": 256, "channels": 3},
+    ),
+    Kernel(
+        "softmax",
+        flat_layers.softmax,
+        (_given("scores", "pixels * channels"), _result("out", "pixels * channels"), *_counts("pixels", "channels")),
+        "Scores of each pixel to probabilities.",
+        singles=flat_layers.softmax_singles,
+        example={"pixels": 128 * 128, "channels": 2},
+    ),
+    Kernel(
+        "convolution",
+        flat_layers.convolution,
+        (
+            _given("src", "height * width * channels"),
+            _given("weight", "kernel * kernel * channels * filters", "(kernel, kernel, channels, filters)"),
+            _given("bias", "filters"),
+            _result("out", CONVOLVED),
+            *_counts("height", "width", "channels", "filters", "kernel", "stride", "dilation", "padding"),
+        ),
+        "Convolution with zeros outside, as nets call it: out = bias + sum of src * weight over taps and channels.",
+        doubles=flat_layers.convolution_doubles,
+        singles=flat_layers.convolution_singles,
+        example={
+            **{"height": 128, "width": 128, "channels": 16, "filters": 16},
+            **{"kernel": 3, "stride": 1, "dilation": 1, "padding": 1},
+        },
+    ),
+    Kernel(
+        "max_pool",
+        flat_layers.max_pool,
+        (
+            _given("src", "height * width * channels"),
+            _result("out", POOLED),
+            *_counts("height", "width", "channels", "size", "stride"),
+        ),
+        "Largest value of each window of size x size pixels, channel by channel; the last window may reach over the "
+        "border. height and width are at least size.",
+        example={"height": 128, "width": 128, "channels": 16, "size": 2, "stride": 2},
+    ),
+    Kernel(
+        "feathering",
+        flat_filters.feathering,
+        (
+            *(_given(name, PLANE) for name in ("a", "b", "c", "S_F", "S_B")),
+            _result("alpha", PLANE),
+            *_counts("height", "width", "radius"),
+        ),
+        "alpha = mean(a) S_F + mean(b) S_B + mean(c), means over windows (Zhu et al. 2017, eq. 5); S_F and S_B are the "
+        "scores of foreground and background.",
+        doubles=flat_filters.feathering_doubles,
+        singles=flat_filters.feathering_singles,
+        example={"height": 128, "width": 128, "radius": 4},
+    ),
+    Kernel(
+        "composite",
+        flat_filters.composite,
+        (
+            *(_given("foreground", COLOURS), _given("alpha", PLANE), _given("background", COLOURS)),
+            *(_result("out", COLOURS), *_counts("height", "width")),
+        ),
+        "out = alpha foreground + (1 - alpha) background.",
+        example={"height": 128, "width": 128},
+    ),
+    Kernel(
+        "fast_deep_matting",
+        feathering_block.fast_deep_matting,
+        (
+            _given("image", COLOURS, "a photo in [0, 1]"),
+            _given("network", str(N_NETWORK), "weights of the light dense network, of classmat_weights.h"),
+            _given("block", str(N_BLOCK), "weights of the feathering block"),
+            _result("mask", PLANE, "the probability of foreground"),
+            _result("alpha", PLANE, "the matte, not clipped"),
+            *_counts("height", "width", "radius"),
+        ),
+        "The whole light dense network and feathering block of Fast Deep Matting (Zhu et al. 2017): photo to matte. "
+        "Trained at about 128 x 128; radius is that of eq. 5, 0 for none.",
+        singles=flat_layers.fast_deep_matting_singles,
+        example={"height": 128, "width": 128, "radius": 0},
     ),
 )
 BY_NAME = {kernel.name: kernel for kernel in TABLE}

@@ -6,11 +6,13 @@ not depend on how many threads share the image.
 
 import numpy as np
 from numba import get_num_threads
+from numba.extending import register_jitable
 
 from ._jit import jit, pjit, prange
 from ._lanes import LANES, slide
 
 PIECE = 512  # columns that are worked on at a time
+ROWS = 256  # at least from which sums begin anew, and so of what one thread can be given
 
 U = np.uintp
 STEP = U(LANES)
@@ -22,7 +24,19 @@ def thread_count():
     return get_num_threads()
 
 
-@jit
+@register_jitable
+def block_count(h, radius):
+    """Return into how many blocks of rows an image is divided, by its size alone.
+
+    A block is at least twice as high as a window: beginning its sums anew costs one row more for every two.
+    """
+    count = 1
+    while h // (2 * count) >= max(ROWS, 4 * radius + 2):
+        count *= 2
+    return count
+
+
+@register_jitable
 def _margin(radius):
     """Return the number of zeros left of the image."""
     return radius + 1 + (radius + LANES - 1) // LANES * LANES
@@ -107,6 +121,7 @@ def run(src, out, radius, before_x, before_y, after_x, after_y, sums, t, blocks,
         is_finite[s] = fine
 
 
+@register_jitable
 def line_size(w, radius):
     """Return the size of a line of sums for `w` columns: vectors may be read beyond its end."""
     return _margin(radius) + w + radius + 2 * LANES

@@ -158,9 +158,9 @@ def _widen(space, line, half, width, wide):
 
 
 @jit
-def _logistic(d):
-    """Return 1 / (1 + exp(-d)); 2^n by its bits, 2^f for f in [-1/2, 1/2] by Taylor's polynomial."""
-    z = min(max(d, np.float32(-80)), np.float32(80)) * np.float32(-1.4426950408889634)
+def exponential(d):
+    """Return exp(d), d clipped to [-80, 80]; 2^n by its bits, 2^f for f in [-1/2, 1/2] by Taylor's polynomial."""
+    z = min(max(d, np.float32(-80)), np.float32(80)) * np.float32(1.4426950408889634)
     n = np.int32(z + np.float32(127.5))
     f = (z - np.float32(n - np.int32(127))) * np.float32(0.6931471805599453)
     p = np.float32(1 / 720)
@@ -170,7 +170,12 @@ def _logistic(d):
     p = p * f + np.float32(0.5)
     p = p * f + np.float32(1)
     p = p * f + np.float32(1)
-    return np.float32(1) / (np.float32(1) + p * np.int32(n << np.int32(23)).view(np.float32))
+    return p * np.int32(n << np.int32(23)).view(np.float32)
+
+
+@jit
+def _logistic(d):
+    return np.float32(1) / (np.float32(1) + exponential(-d))
 
 
 @jit
