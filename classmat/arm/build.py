@@ -12,12 +12,14 @@ from typing import Any
 
 from ..images.atomic import write_files
 from ..images.validate import as_choice
+from ..nn.weights import Weights
 from . import objects
 from .bench import bench_source
 from .compile import ENVIRONMENT
 from .header import header
 from .link import HOW_TO_GET, TRIPLES, find_linker, link_library
 from .table import TABLE
+from .weights import packed, weights_bytes, weights_header
 
 CPUS = ("cortex-a53", "cortex-a55", "cortex-a57", "cortex-a72", "cortex-a76", "cortex-a78", "cortex-x1", "kryo")
 DEFAULT_CPUS = ("cortex-a55", "cortex-a76", "kryo")
@@ -33,7 +35,12 @@ class Built:
     missing: str
 
 
-def build(folder: str | os.PathLike[str], cpus: Sequence[str] = DEFAULT_CPUS, target: str = "linux") -> Built:
+def build(
+    folder: str | os.PathLike[str],
+    cpus: Sequence[str] = DEFAULT_CPUS,
+    target: str = "linux",
+    weights: Weights | None = None,
+) -> Built:
     """Cross-compile the kernels for some cores into a folder.
 
     Writes ``classmat_<cpu>.o``, ``libclassmat_<cpu>.a`` and, if a linker is found, ``libclassmat_<cpu>.so``,
@@ -47,6 +54,8 @@ def build(folder: str | os.PathLike[str], cpus: Sequence[str] = DEFAULT_CPUS, ta
         Names that LLVM knows, of `CPUS`.
     target : {"linux", "android"}
         Whose conventions to follow.
+    weights : Weights, optional
+        A trained net: adds ``classmat_weights.h`` and ``classmat_weights.bin``.
 
     Returns
     -------
@@ -66,6 +75,10 @@ def build(folder: str | os.PathLike[str], cpus: Sequence[str] = DEFAULT_CPUS, ta
     if not cpus:
         raise ValueError("cpus is empty; accepted is at least one.")
     contents: dict[str, bytes] = {"classmat.h": header().encode(), "bench.c": bench_source().encode()}
+    if weights is not None:
+        network, block = packed(weights)
+        contents["classmat_weights.h"] = weights_header(network, block).encode()
+        contents["classmat_weights.bin"] = weights_bytes(network, block)
     linker = find_linker(target)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)

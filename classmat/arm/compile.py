@@ -36,6 +36,8 @@ HOST = "host"  # in place of a cpu and a triple: the machine that this runs on
 _COUNTS = re.compile(r"^.*call void @NRT_(incref|decref)\(.*\n", re.MULTILINE)  # of arrays that nobody owns
 _DEFINITION = re.compile(r"^(define .*?)((?: comdat)?(?: personality .*)? \{)$", re.MULTILINE)
 _PRODUCT = re.compile(r"= (fadd|fsub|fmul) (double|float|<)")
+_FAILED = re.compile(r"br i1 \S+, label %entry\.if, label (%entry\.endif)[^\n]*")  # to where Python would be told
+_RAISED = "picklebuf"  # names the exceptions that a module can raise
 _TYPES = {"in": "pointer", "out": "pointer", "count": types.uint64, "real": types.float32}
 
 
@@ -101,7 +103,9 @@ def _assembly(function: Callable[..., Any], signature: Any, symbol: str) -> str:
     text = _COUNTS.sub("", text)
     text = _DEFINITION.sub(r'\1 "no-builtins"\2', text)  # a loop stays a loop, and never calls memset
     text = _PRODUCT.sub(r"= \1 contract \2", text)  # as in the kernels' own vectors: products are not rounded
-    return re.sub(rf"^define \S+ @{symbol}\(.*$", _pointers_do_not_overlap, text, flags=re.MULTILINE)
+    text = re.sub(rf"^define \S+ @{symbol}\(.*$", _pointers_do_not_overlap, text, flags=re.MULTILINE)
+    before, start, after = text.partition(f" @{symbol}(")
+    return before + start + _FAILED.sub(r"br label \1", after, count=1)  # no kernel raises: `compile_for` looks
 
 
 def _pointers_do_not_overlap(match: re.Match[str]) -> str:
@@ -139,6 +143,8 @@ def compile_for(text: str, symbols: set[str], machine: Any) -> tuple[bytes, str]
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     module.verify()
+    if _RAISED in str(module):
+        raise ValueError(f"a kernel can raise an exception: {re.findall(rf'.*{_RAISED}.*', str(module))[:3]}.")
     copy = llvm.parse_bitcode(module.as_bitcode())  # emitting changes a module
     return machine.emit_object(module), machine.emit_assembly(copy)
 

@@ -40,6 +40,17 @@ def find_linker(target: str) -> Linker | None:
     return None
 
 
+def native_linker() -> Linker | None:
+    """Return a C compiler for this machine, or None."""
+    name = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
+    if name:
+        return Linker(name, (name,), (name, "-static"))
+    if importlib.util.find_spec("ziglang"):
+        zig = (sys.executable, "-m", "ziglang", "cc")
+        return Linker("zig cc", zig, zig)
+    return None
+
+
 def link_library(linker: Linker, code: Path, library: Path) -> None:
     """Make a shared library of an object that needs nothing from outside."""
     options = ("-shared", "-nostdlib", "-Wl,--no-undefined", "-Wl,-z,noexecstack", PAGE, f"-Wl,-soname,{library.name}")

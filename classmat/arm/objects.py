@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _VECTOR = re.compile(r"\bv\d+\.\d*[bhsdq]|\bq\d+\b")  # a register as a vector, or all of its 128 bits
@@ -25,23 +26,39 @@ def symbols(code: bytes) -> tuple[set[str], set[str]]:
     ValueError
         If it is no such object.
     """
+    named = [(name, place) for name, binding, place, _ in _symbols(code) if binding]
+    return {name for name, place in named if place}, {name for name, place in named if not place}
+
+
+def addresses(code: bytes) -> dict[str, int]:
+    """Return where a 64-bit ELF file's global symbols are: in an object, within their sections."""
+    return {name: address for name, binding, place, address in _symbols(code) if binding and place}
+
+
+def text_size(code: bytes) -> int:
+    """Return the size of an object's code."""
+    return sum(section[5] for section in _sections(code) if section[1] == 1 and section[2] & 4)  # executable
+
+
+def _sections(code: bytes) -> list[tuple[int, ...]]:
     if code[:5] != b"\x7fELF\x02":
         raise ValueError("the object is no 64-bit ELF file.")
     (start,) = struct.unpack_from("<Q", code, 0x28)
     size, count = struct.unpack_from("<HH", code, 0x3A)
-    sections = [struct.unpack_from("<IIQQQQIIQQ", code, start + k * size) for k in range(count)]
-    defined: set[str] = set()
-    needed: set[str] = set()
+    return [struct.unpack_from("<IIQQQQIIQQ", code, start + k * size) for k in range(count)]
+
+
+def _symbols(code: bytes) -> Iterator[tuple[str, int, int, int]]:
+    """Yield name, binding (0 is local), section (0 is none) and value of each symbol."""
+    sections = _sections(code)
     for section in sections:
         if section[1] != 2:  # SHT_SYMTAB
             continue
         names = sections[section[6]][4]
         for at in range(section[4], section[4] + section[5], 24):
-            name, info, _, place = struct.unpack_from("<IBBH", code, at)
-            if info >> 4 and name:  # not local
-                text = code[names + name : code.index(b"\0", names + name)].decode()
-                (defined if place else needed).add(text)
-    return defined, needed
+            name, info, _, place, value = struct.unpack_from("<IBBHQ", code, at)
+            if name:
+                yield code[names + name : code.index(b"\0", names + name)].decode(), info >> 4, place, value
 
 
 def count_instructions(assembly: str) -> dict[str, Counts]:

@@ -233,10 +233,11 @@ def _small_shape(height, width, radius, subsample):
 def _sample(src, channels, h, w, step, small):
     """Copy every step-th pixel."""
     y0, x0, k = _first_sample(h, step), _first_sample(w, step), U(0)
-    for y in range(U(y0), U(h), U(step)):
-        for x in range(U(x0), U(w), U(step)):
+    for i in range(_small(h, step)):
+        for j in range(_small(w, step)):
+            at = U(((y0 + i * step) * w + x0 + j * step) * channels)
             for c in range(U(channels)):
-                small[k] = src[(y * U(w) + x) * U(channels) + c]
+                small[k] = src[at + c]
                 k += U(1)
 
 
