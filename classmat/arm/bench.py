@@ -1,19 +1,20 @@
 """The C program that times the kernels on a device, or runs one of them on given numbers: generated from the table."""
 
+from collections.abc import Sequence
 from importlib import resources
 
 from .table import TABLE, Kernel
 
 
-def bench_source() -> str:
+def bench_source(kernels: Sequence[Kernel] = TABLE) -> str:
     """Return the text of ``bench.c``.
 
     >>> "run_box_filter" in bench_source()
     True
     """
     main = (resources.files(__package__) / "bench_main.c").read_text()
-    glue = "".join(_glue(kernel) for kernel in TABLE)
-    rows = ",\n".join(f"    {_row(kernel)}" for kernel in TABLE)
+    glue = "".join(_glue(kernel) for kernel in kernels)
+    rows = ",\n".join(f"    {_row(kernel)}" for kernel in kernels)
     table = f"static const struct kernel KERNELS[] = {{\n{rows}\n}};\n"
     return main.replace("/* KERNELS */\n", glue + table)
 

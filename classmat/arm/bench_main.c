@@ -18,6 +18,7 @@
 #define MOST 16
 #define SECONDS 0.5
 #define RUNS 1001
+#define GUARD 4096
 
 struct kernel {
     const char *name, *kinds; /* of its arrays: i read, o written */
@@ -39,6 +40,24 @@ static void *allocate(size_t bytes)
     }
     memset(memory, 0, bytes);
     return memory;
+}
+
+/* Memory behind which nothing may be written: what it holds first is no number. */
+static void *guarded(size_t bytes)
+{
+    unsigned char *memory = allocate(bytes + GUARD);
+    memset(memory, 0xff, bytes);
+    memset(memory + bytes, 0xa5, GUARD);
+    return memory;
+}
+
+static int is_overrun(const void *memory, size_t bytes)
+{
+    const unsigned char *guard = (const unsigned char *)memory + bytes;
+    for (size_t i = 0; i < GUARD; i++)
+        if (guard[i] != 0xa5)
+            return 1;
+    return 0;
 }
 
 static double now(void)
@@ -120,11 +139,19 @@ static int run_kernel(const struct kernel *k, char **numbers, int given)
         reals[i] = strtof(numbers[k->n_counts + i], NULL);
     k->sizes(counts, sizes);
     for (size_t i = 0; i < strlen(k->kinds); i++) {
-        arrays[i] = allocate(4 * sizes[i]);
+        arrays[i] = guarded(4 * sizes[i]);
         if (k->kinds[i] == 'i' && fread(arrays[i], 4, sizes[i], stdin) != sizes[i])
             return 3;
     }
-    k->run(counts, reals, arrays, allocate(k->space(counts)));
+    void *space = guarded(k->space(counts));
+    k->run(counts, reals, arrays, space);
+    int overrun = is_overrun(space, k->space(counts));
+    for (size_t i = 0; i < strlen(k->kinds); i++)
+        overrun |= is_overrun(arrays[i], 4 * sizes[i]);
+    if (overrun) {
+        fprintf(stderr, "%s wrote behind its arrays or its workspace\n", k->name);
+        return 5;
+    }
     for (size_t i = 0; i < strlen(k->kinds); i++)
         if (k->kinds[i] == 'o' && fwrite(arrays[i], 4, sizes[i], stdout) != sizes[i])
             return 4;

@@ -18,7 +18,7 @@ from .bench import bench_source
 from .compile import ENVIRONMENT
 from .header import header
 from .link import HOW_TO_GET, TRIPLES, find_linker, link_library
-from .table import TABLE
+from .table import Kernel, chosen
 from .weights import packed, weights_bytes, weights_header
 
 CPUS = ("cortex-a53", "cortex-a55", "cortex-a57", "cortex-a72", "cortex-a76", "cortex-a78", "cortex-x1", "kryo")
@@ -40,6 +40,7 @@ def build(
     cpus: Sequence[str] = DEFAULT_CPUS,
     target: str = "linux",
     weights: Weights | None = None,
+    kernels: Sequence[str] = (),
 ) -> Built:
     """Cross-compile the kernels for some cores into a folder.
 
@@ -56,6 +57,8 @@ def build(
         Whose conventions to follow.
     weights : Weights, optional
         A trained net: adds ``classmat_weights.h`` and ``classmat_weights.bin``.
+    kernels : sequence of str
+        Names in the table; all by default.
 
     Returns
     -------
@@ -74,7 +77,11 @@ def build(
         as_choice(cpu, CPUS, name="cpu")
     if not cpus:
         raise ValueError("cpus is empty; accepted is at least one.")
-    contents: dict[str, bytes] = {"classmat.h": header().encode(), "bench.c": bench_source().encode()}
+    rows = chosen(kernels)
+    contents: dict[str, bytes] = {
+        "classmat.h": header(rows).encode(),
+        "bench.c": bench_source(rows).encode(),
+    }
     if weights is not None:
         network, block = packed(weights)
         contents["classmat_weights.h"] = weights_header(network, block).encode()
@@ -82,11 +89,11 @@ def build(
     linker = find_linker(target)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        made = run_compiler(work, TRIPLES[target], cpus)
+        made = run_compiler(work, TRIPLES[target], cpus, kernels)
         cores = {}
         for cpu in cpus:
             code, library = (work / f"{cpu}.o").read_bytes(), f"libclassmat_{cpu}"
-            cores[cpu] = checked(cpu, code, (work / f"{cpu}.s").read_text(), made["symbols"])
+            cores[cpu] = checked(cpu, code, (work / f"{cpu}.s").read_text(), rows)
             contents[f"classmat_{cpu}.o"] = code
             contents[f"{library}.a"] = objects.archive(f"classmat_{cpu}.o", code)
             if linker is not None:
@@ -106,12 +113,13 @@ def build(
     return Built(tuple(contents), report, missing)
 
 
-def run_compiler(folder: Path, triple: str, cpus: Sequence[str]) -> dict[str, Any]:
+def run_compiler(folder: Path, triple: str, cpus: Sequence[str], kernels: Sequence[str] = ()) -> dict[str, Any]:
     """Run `compile` in a process of its own, which writes objects and assembly to the folder."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
     environment |= ENVIRONMENT | {"NUMBA_CACHE_DIR": str(folder / "cache")}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    command = [sys.executable, "-m", f"{__package__}.compile", str(folder), triple, *cpus]
+    command = [sys.executable, "-m", f"{__package__}.compile", str(folder), triple, ",".join(cpus)]
+    command += [",".join(kernels)] if kernels else []
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -119,7 +127,7 @@ def run_compiler(folder: Path, triple: str, cpus: Sequence[str]) -> dict[str, An
     return json.loads(done.stdout)
 
 
-def checked(cpu: str, code: bytes, assembly: str, expected: Sequence[str]) -> dict[str, Any]:
+def checked(cpu: str, code: bytes, assembly: str, kernels: Sequence[Kernel]) -> dict[str, Any]:
     """Return what an object holds.
 
     Raises
@@ -130,11 +138,12 @@ def checked(cpu: str, code: bytes, assembly: str, expected: Sequence[str]) -> di
     defined, needed = objects.symbols(code)
     if needed - ALLOWED:
         raise ValueError(f"the object for {cpu} needs {', '.join(sorted(needed - ALLOWED))} from outside.")
-    if set(expected) - defined:
-        raise ValueError(f"the object for {cpu} lacks {', '.join(sorted(set(expected) - defined))}.")
+    expected = {symbol for k in kernels for symbol in (k.symbol, k.size_symbol) if k.has_workspace or symbol == k.symbol}
+    if expected - defined:
+        raise ValueError(f"the object for {cpu} lacks {', '.join(sorted(expected - defined))}.")
     counts = objects.count_instructions(assembly)
-    for kernel in TABLE:
+    for kernel in kernels:
         if kernel.is_vector and not counts[kernel.symbol].vector:
             raise ValueError(f"{kernel.symbol} has no vector instruction in the object for {cpu}.")
-    kernels = {kernel.name: vars(counts[kernel.symbol]) for kernel in TABLE}
-    return {"bytes": len(code), "symbols": sorted(defined), "needs": sorted(needed), "kernels": kernels}
+    told = {kernel.name: vars(counts[kernel.symbol]) for kernel in kernels}
+    return {"bytes": len(code), "symbols": sorted(defined), "needs": sorted(needed), "kernels": told}

@@ -4,7 +4,7 @@ Numba reads its options when it is imported, and must not vectorise for the mach
 runs this module with Numba's optimiser off (``ENVIRONMENT``). Each kernel is compiled as a C callback; its LLVM
 module then gets the other machine's triple and data layout, and LLVM optimises it for that machine's vectors.
 
-``python -m classmat.arm.compile FOLDER TRIPLE CPU..`` writes ``FOLDER/CPU.o`` and ``FOLDER/CPU.s`` for each.
+``python -m classmat.arm.compile FOLDER TRIPLE CPU,CPU.. [KERNEL,KERNEL..]`` writes ``FOLDER/CPU.o`` and ``FOLDER/CPU.s`` for each.
 """
 
 import json
@@ -21,7 +21,7 @@ import numba
 import numpy as np
 from numba import carray, cfunc, types
 
-from .table import TABLE, Kernel, parameters
+from .table import Kernel, chosen, parameters
 
 ENVIRONMENT = {
     "NUMBA_OPT": "0",
@@ -151,14 +151,16 @@ def compile_for(text: str, symbols: set[str], machine: Any) -> tuple[bytes, str]
 
 def main(arguments: list[str]) -> None:
     """Write the objects; prints versions and symbols as JSON."""
-    folder, triple, cpus = Path(arguments[0]), arguments[1], arguments[2:]
+    folder, triple, cpus = Path(arguments[0]), arguments[1], arguments[2].split(",")
+    names = arguments[3].split(",") if len(arguments) > 3 else []
     warnings.simplefilter("ignore")  # about what cannot be cached
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
-    whole, symbols = None, set()
-    for kernel in TABLE:
-        text, names = module_of(kernel)
-        symbols |= names
+    whole: Any = None
+    symbols: set[str] = set()
+    for kernel in chosen(names):
+        text, defined = module_of(kernel)
+        symbols |= defined
         module = llvm.parse_assembly(text)
         if whole is None:
             whole = module

@@ -1,6 +1,7 @@
 """The C header, generated from the table of kernels."""
 
 import textwrap
+from collections.abc import Sequence
 
 from .table import TABLE, Argument, Kernel
 
@@ -34,13 +35,13 @@ _BOTTOM = """
 _WIDTH = 110
 
 
-def header() -> str:
+def header(kernels: Sequence[Kernel] = TABLE) -> str:
     """Return the text of ``classmat.h``.
 
     >>> "classmat_box_filter(" in header()
     True
     """
-    return _TOP + "".join(_function(kernel) for kernel in TABLE) + _BOTTOM
+    return _TOP + "".join(_function(kernel) for kernel in kernels) + _BOTTOM
 
 
 def prototype(kernel: Kernel) -> str:

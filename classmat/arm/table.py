@@ -4,12 +4,13 @@ Sizes of arrays are written as C writes them, in the names of the numbers that t
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..images.validate import as_choice
 from ..kernels import feathering_block, flat_filters, flat_layers, light_dense
 
 PREFIX = "classmat_"
@@ -269,3 +270,19 @@ TABLE = (
     ),
 )
 BY_NAME = {kernel.name: kernel for kernel in TABLE}
+
+
+def chosen(names: Sequence[str]) -> tuple[Kernel, ...]:
+    """Return the rows of some kernels, or all if none is named.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kernel.
+
+    >>> [kernel.symbol for kernel in chosen(["softmax"])]
+    ['classmat_softmax']
+    """
+    for name in names:
+        as_choice(name, tuple(BY_NAME), name="kernel")
+    return tuple(kernel for kernel in TABLE if not names or kernel.name in names)

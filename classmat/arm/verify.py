@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bench import bench_source
 from .build import build
 from .cases import Case, cases
 from .link import HOW_TO_GET, find_linker, link_program, run
@@ -45,7 +44,9 @@ class Outcome:
         return self.error <= TOLERANCE
 
 
-def verify(cpus: Sequence[str], images: Mapping[str, NDArray[Any]] | None = None) -> Iterator[Outcome]:
+def verify(
+    cpus: Sequence[str], images: Mapping[str, NDArray[Any]] | None = None, kernels: Sequence[str] = ()
+) -> Iterator[Outcome]:
     """Build for each core, and run every kernel on every case.
 
     Parameters
@@ -53,7 +54,9 @@ def verify(cpus: Sequence[str], images: Mapping[str, NDArray[Any]] | None = None
     cpus : sequence of str
         As `build` takes them.
     images : mapping, optional
-        Photos (h, w, 3) by name, for the nets and the filters; noise and gradients are always among the cases.
+        Photos (h, w, 3) by name, for the nets and the filters; noise is always among the cases.
+    kernels : sequence of str
+        Names in the table; all by default.
 
     Yields
     ------
@@ -68,8 +71,8 @@ def verify(cpus: Sequence[str], images: Mapping[str, NDArray[Any]] | None = None
     require_tools()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        build(folder, cpus)
-        trials = list(cases(images or {}))
+        build(folder, cpus, kernels=kernels)
+        trials = list(cases(images or {}, kernels))
         for cpu in cpus:
             program = make_program(folder, cpu)
             for case in trials:
@@ -89,7 +92,6 @@ def make_program(folder: Path, cpu: str) -> Path:
     linker = find_linker("linux")
     assert linker is not None
     program = folder / f"bench_{cpu}"
-    (folder / "bench.c").write_text(bench_source())
     sources = [folder / "bench.c", folder / f"classmat_{cpu}.o"]
     link_program(linker, sources, program, f"-I{folder}", f'-DCLASSMAT_CPU="{cpu}"')
     return program
