@@ -44,14 +44,32 @@ def _margin(radius):
 
 @jit
 def _enter(line, row, wx, wy):
-    for k in range(row.size):
-        line[k] += np.float64(row[k]) * wx[k] * wy
+    if wx is None:
+        for k in range(row.size):
+            line[k] += np.float64(row[k])
+    else:
+        for k in range(row.size):
+            line[k] += np.float64(row[k]) * wx[k] * wy
+
+
+@jit
+def _leave(line, row, wx, wy):
+    if wx is None:
+        for k in range(row.size):
+            line[k] -= np.float64(row[k])
+    else:
+        for k in range(row.size):
+            line[k] -= np.float64(row[k]) * wx[k] * wy
 
 
 @jit
 def _exchange(line, enters, leaves, wx, wy_in, wy_out):
-    for k in range(line.size):
-        line[k] += (np.float64(enters[k]) * wy_in - np.float64(leaves[k]) * wy_out) * wx[k]
+    if wx is None:
+        for k in range(line.size):
+            line[k] += np.float64(enters[k]) - np.float64(leaves[k])
+    else:
+        for k in range(line.size):
+            line[k] += (np.float64(enters[k]) * wy_in - np.float64(leaves[k]) * wy_out) * wx[k]
 
 
 @jit
@@ -94,7 +112,7 @@ def _strip(src, out, radius, before_x, before_y, after_x, after_y, sums, t, bloc
             elif i > first and y < h:
                 _enter(line, src[y], before_x, before_y[y])
             elif i > first and z >= 0:
-                _enter(line, src[z], before_x, -before_y[z])
+                _leave(line, src[z], before_x, before_y[z])
             last = _store_row(sums, out[i], radius, after_x, after_y[i], t)
             total += last - last
     return total == ZERO
@@ -104,7 +122,7 @@ def _strip(src, out, radius, before_x, before_y, after_x, after_y, sums, t, bloc
 def run(src, out, radius, before_x, before_y, after_x, after_y, sums, t, blocks, is_finite):
     """Set out (n, h, w) to box sums of src (n, h, w): its values times weights before, the sums times weights after.
 
-    Weights of columns (w,) and rows (h,) multiply. `sums` (workers, line_size) and `t` (workers, PIECE) are workspace;
+    Weights of columns (w,) and rows (h,) multiply; without weights before, `before_x` is None. `sums` (workers, line_size) and `t` (workers, PIECE) are workspace;
     is_finite (workers,) says whether a worker's sums were.
     """
     units, workers = src.shape[0] * blocks, sums.shape[0]

@@ -54,21 +54,20 @@ def _set_inverse_counts(weights, radius):
 def box_doubles(height, width, radius):
     """Return the size of the workspace of `box_filter`."""
     h, w, r = I64(height), I64(width), _clipped(radius, height, width)
-    return U(2 * (h + w) + box.line_size(w, r) + box.PIECE + box.LANES)
+    return U(2 * h + w + box.line_size(w, r) + box.PIECE + box.LANES)
 
 
 @jit
 def box_filter(src, out, height, width, radius, doubles):
     """Write the means over windows of 2 radius + 1 pixels, clipped at the border, of a plane."""
     h, w, r = I64(height), I64(width), _clipped(radius, height, width)
-    ones, columns, rows = _line(doubles, 0, h + w), _line(doubles, h + w, w), _line(doubles, h + 2 * w, h)
-    at = 2 * (h + w)
+    ones, columns, rows, at = _line(doubles, 0, h), _line(doubles, h, w), _line(doubles, h + w, h), 2 * h + w
     t, sums = _line(doubles, at, box.PIECE + box.LANES), _line(doubles, at + box.PIECE + box.LANES, box.line_size(w, r))
     ones[:] = ONE
     _set_inverse_counts(columns, r)
     _set_inverse_counts(rows, r)
     source, result, blocks = _plane(src, 0, h, w), _plane(out, 0, h, w), box.block_count(h, r)
-    box._strip(source, result, r, ones[:w], ones[:h], columns, rows, sums, t, blocks, 0, blocks)
+    box._strip(source, result, r, None, ones, columns, rows, sums, t, blocks, 0, blocks)
 
 
 # Guided filters

@@ -1,7 +1,7 @@
 """Layers of nets on flat arrays, serial, in the caller's workspace: what phones run.
 
-Arrays and workspace are as in `flat_filters`. The inner loops are those of `convolution`, `pooling` and `resize`, which
-threads share elsewhere; the whole of Fast Deep Matting is in `feathering_block`.
+Arrays and workspace are as in `flat_filters`. The inner loops are those of `convolution` and `pooling`, which threads
+share elsewhere; the whole of Fast Deep Matting is in `feathering_block`.
 """
 
 import numpy as np
@@ -9,7 +9,6 @@ from numba import carray
 
 from . import convolution as correlation
 from . import feathering_block, pooling
-from . import resize as separable
 from ._jit import jit
 from ._planes import as_kind, point
 from .flat_filters import _line, _plane, _stack
@@ -64,7 +63,7 @@ def softmax(scores, out, pixels, channels, singles):
 @jit
 def resize_singles(width, new_width, channels):
     """Return the size of the workspace of `resize`."""
-    return width * channels + U(4) * new_width * channels + U(8)
+    return U(2) * new_width * channels + U(3) * new_width
 
 
 @jit
@@ -77,25 +76,40 @@ def _place(i, old, new):
 
 
 @jit
+def _widen(row, line, channels, low, high, share):
+    """Set a line of new_width pixels to blends of pixels of a row."""
+    for i in range(U(low.size)):
+        a, b, s = U(low[i]), U(high[i]), share[i]
+        for c in range(U(channels)):
+            line[i * U(channels) + c] = (np.float32(1) - s) * row[a + c] + s * row[b + c]
+
+
+@jit
+def _blend(above, below, share, out):
+    rest = np.float32(1) - share
+    for k in range(out.size):
+        out[k] = rest * above[k] + share * below[k]
+
+
+@jit
 def resize(src, out, height, width, new_height, new_width, channels, singles):
-    """Resize (height, width, channels) bilinearly; outer edges coincide, shrinking skips pixels."""
+    """Resize (height, width, channels) bilinearly; outer edges coincide, shrinking skips pixels.
+
+    `resize.map_rows_and_columns` serves any weights; here each row is widened once, and two of them blended.
+    """
     h, w, c, m = I64(height), I64(width), I64(channels), I64(new_width)
-    whole = carray(as_kind(point(singles, 0), np.int32), (1,))
-    line, weights = _line(singles, 0, w * c), _plane(singles, w * c, 2, m * c)
-    entries, at = _plane(whole, w * c + 2 * m * c, 2, m * c), w * c + 4 * m * c
-    row_weights, rows = _line(singles, at, 2), _line(whole, at + 2, 2)
+    lines, share = _plane(singles, 0, 2, m * c), _line(singles, 2 * m * c, m)
+    places = carray(as_kind(point(singles, 2 * m * c + m), np.int32), (2, m))
     for i in range(m):
-        low, high, share = _place(i, w, m)
-        for k in range(c):
-            entries[0, i * c + k], entries[1, i * c + k] = low * c + k, high * c + k
-            weights[0, i * c + k], weights[1, i * c + k] = np.float32(1) - share, share
-    source, result = _plane(src, 0, h, w * c), _plane(out, 0, new_height, m * c)
+        low, high, s = _place(i, w, m)
+        places[0, i], places[1, i], share[i] = low * c, high * c, s
+    source, result, newest = _plane(src, 0, h, w * c), _plane(out, 0, new_height, m * c), I64(-1)
     for y in range(I64(new_height)):
-        low, high, share = _place(y, h, I64(new_height))
-        rows[0], rows[1] = low, high
-        row_weights[0], row_weights[1] = np.float32(1) - share, share
-        separable._sum_rows(source, 0, 2, rows, row_weights, line)
-        separable._sum_columns(line, entries, weights, result[y])
+        low, high, s = _place(y, h, I64(new_height))
+        for row in range(max(low, newest + 1), high + 1):  # row k is in line k mod 2
+            _widen(source[row], lines[row % 2], c, places[0], places[1], share)
+            newest = row
+        _blend(lines[low % 2], lines[high % 2], s, result[y])
 
 
 # Maxima
