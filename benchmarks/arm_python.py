@@ -1,7 +1,7 @@
 """Does the library itself, not only its kernels, run on AArch64? A smoke test under QEMU, from a machine of any kind.
 
-Debian's python3 for arm64 is downloaded with a private configuration of apt and unpacked into a folder, wheels of NumPy, SciPy,
-Numba and llvmlite beside it; nothing is installed. Then `qemu-aarch64` runs a few functions, and their results are
+Debian's python3 for arm64 is downloaded with a private configuration of apt and unpacked into a folder, wheels of NumPy,
+SciPy, Numba and llvmlite beside it; nothing is installed. Then `qemu-aarch64` runs a few functions, and their results are
 compared with this machine's::
 
     python benchmarks/arm_python.py --folder arm_sysroot
@@ -89,10 +89,20 @@ def fetch_python(folder, sysroot):
 def fetch_wheels(folder, site):
     """Unpack wheels for AArch64."""
     wheels = folder / "wheels"
-    import numba, numpy, scipy, llvmlite  # noqa: E401, I001, PLC0415
+    import numba, numpy, scipy, llvmlite  # noqa: E401, I001
 
     versions = {"numpy": numpy, "scipy": scipy, "numba": numba, "llvmlite": llvmlite}
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", str(wheels)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "-d",
+        str(wheels),
+    ]
     native = [word for name in PLATFORMS for word in ("--platform", name)]
     run([*command, *native, "--python-version", "3.11", *(f"{n}=={versions[n].__version__}" for n in WHEELS)])
     run([*command, *PURE])
@@ -104,7 +114,9 @@ def fetch_wheels(folder, site):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=Path("arm_sysroot"), help="where all is unpacked")
-    parser.add_argument("--more", action="store_true", help="also the guided filter, which takes minutes to compile")
+    parser.add_argument(
+        "--more", action="store_true", help="also the guided filter, which takes minutes to compile"
+    )
     options = parser.parse_args()
     for tool in ("qemu-aarch64", "apt-get", "dpkg"):
         if not shutil.which(tool):

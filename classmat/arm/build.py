@@ -19,7 +19,7 @@ from .compile import ENVIRONMENT
 from .header import header
 from .link import HOW_TO_GET, TRIPLES, find_linker, link_library
 from .table import Kernel, chosen
-from .weights import packed, weights_bytes, weights_header
+from .weights import packed, weights_header
 
 CPUS = ("cortex-a53", "cortex-a55", "cortex-a57", "cortex-a72", "cortex-a76", "cortex-a78", "cortex-x1", "kryo")
 DEFAULT_CPUS = ("cortex-a55", "cortex-a76", "kryo")
@@ -56,7 +56,7 @@ def build(
     target : {"linux", "android"}
         Whose conventions to follow.
     weights : Weights, optional
-        A trained net: adds ``classmat_weights.h`` and ``classmat_weights.bin``.
+        A trained net: adds ``classmat_weights.h``.
     kernels : sequence of str
         Names in the table; all by default.
 
@@ -83,9 +83,7 @@ def build(
         "bench.c": bench_source(rows).encode(),
     }
     if weights is not None:
-        network, block = packed(weights)
-        contents["classmat_weights.h"] = weights_header(network, block).encode()
-        contents["classmat_weights.bin"] = weights_bytes(network, block)
+        contents["classmat_weights.h"] = weights_header(*packed(weights)).encode()
     linker = find_linker(target)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -109,7 +107,9 @@ def build(
     target_folder = Path(folder)
     target_folder.mkdir(parents=True, exist_ok=True)
     write_files({target_folder / name: data for name, data in contents.items()})
-    missing = "" if linker else f"No linker for AArch64 was found, so there are objects only; install {HOW_TO_GET}."
+    missing = (
+        "" if linker else f"No linker for AArch64 was found, so there are objects only; install {HOW_TO_GET}."
+    )
     return Built(tuple(contents), report, missing)
 
 
@@ -138,7 +138,9 @@ def checked(cpu: str, code: bytes, assembly: str, kernels: Sequence[Kernel]) -> 
     defined, needed = objects.symbols(code)
     if needed - ALLOWED:
         raise ValueError(f"the object for {cpu} needs {', '.join(sorted(needed - ALLOWED))} from outside.")
-    expected = {symbol for k in kernels for symbol in (k.symbol, k.size_symbol) if k.has_workspace or symbol == k.symbol}
+    expected = {
+        symbol for k in kernels for symbol in (k.symbol, k.size_symbol) if k.has_workspace or symbol == k.symbol
+    }
     if expected - defined:
         raise ValueError(f"the object for {cpu} lacks {', '.join(sorted(expected - defined))}.")
     counts = objects.count_instructions(assembly)

@@ -12,7 +12,7 @@ from .build import run_compiler
 from .header import header
 from .link import native_linker, run
 from .profile import Core, Profile, make_plugin, profile_kernel, require_model
-from .table import BY_NAME, TABLE
+from .table import chosen
 from .verify import MissingToolError
 
 X86 = "x86_64-unknown-linux-gnu"
@@ -44,15 +44,16 @@ def calibrate(kernels: Sequence[str] = ()) -> list[Calibrated]:
         If QEMU for x86-64, a compiler or llvm-mca is missing, or LLVM has no model of this core.
     """
     require_model()
+    rows = chosen(kernels)
     model = mca.host_model()
     linker = native_linker()
     if not model or linker is None:
         raise MissingToolError("there is no model of this machine's core to compare with.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run_compiler(folder, X86, [CPU])
-        (folder / "classmat.h").write_text(header())
-        (folder / "bench.c").write_text(bench_source())
+        run_compiler(folder, X86, [CPU], kernels)
+        (folder / "classmat.h").write_text(header(rows))
+        (folder / "bench.c").write_text(bench_source(rows))
         program = folder / "bench"
         sources = [str(folder / "bench.c"), str(folder / f"{CPU}.o")]
         run([*linker.program, "-O2", f"-I{folder}", *sources, "-o", str(program)])
@@ -61,7 +62,8 @@ def calibrate(kernels: Sequence[str] = ()) -> list[Calibrated]:
         plugin, code = make_plugin(folder), (folder / f"{CPU}.o").read_bytes()
         return [
             Calibrated(
-                profile_kernel(kernel, core, program, code, plugin, X86), measured["kernels"][kernel.name]["min_ms"]
+                profile_kernel(kernel, core, program, code, plugin, X86),
+                measured["kernels"][kernel.name]["min_ms"],
             )
-            for kernel in [BY_NAME[k] for k in kernels] or TABLE
+            for kernel in rows
         ]

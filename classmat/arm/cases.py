@@ -111,7 +111,9 @@ def _layers(rng: np.random.Generator) -> Iterator[Case]:
     for pixels, channels in ((1, 1), (130, 2), (63, 3), (64, 21)):
         scores = 20 * _noise(rng, pixels, channels) - 10
         numbers = {"pixels": pixels, "channels": channels}
-        yield Case("softmax", f"{pixels}x{channels}", numbers, {"scores": scores}, _to("out", _value, softmax_vjp, scores))
+        yield Case(
+            "softmax", f"{pixels}x{channels}", numbers, {"scores": scores}, _to("out", _value, softmax_vjp, scores)
+        )
     for h, w, c, filters, kernel, stride, dilation, padding in CONVOLUTIONS:
         x, weight, bias = _noise(rng, h, w, c), _noise(rng, kernel, kernel, c, filters) - 0.5, _noise(rng, filters)
         static = {"stride": stride, "dilation": dilation, "padding": padding}

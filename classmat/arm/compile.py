@@ -4,7 +4,8 @@ Numba reads its options when it is imported, and must not vectorise for the mach
 runs this module with Numba's optimiser off (``ENVIRONMENT``). Each kernel is compiled as a C callback; its LLVM
 module then gets the other machine's triple and data layout, and LLVM optimises it for that machine's vectors.
 
-``python -m classmat.arm.compile FOLDER TRIPLE CPU,CPU.. [KERNEL,KERNEL..]`` writes ``FOLDER/CPU.o`` and ``FOLDER/CPU.s`` for each.
+``python -m classmat.arm.compile FOLDER TRIPLE CPU,CPU.. [KERNEL,KERNEL..]`` writes ``FOLDER/CPU.o`` and
+``FOLDER/CPU.s`` for each.
 """
 
 import json
@@ -44,7 +45,9 @@ _TYPES = {"in": "pointer", "out": "pointer", "count": types.uint64, "real": type
 def wrapper(kernel: Kernel) -> Callable[..., None]:
     """Return a function of pointers and numbers that calls a kernel: what C sees of it."""
     names = [a.name for a in kernel.arguments] + (["workspace"] if kernel.has_workspace else [])
-    lines = [f"    {a.name} = carray({a.name}, {a.size.replace('/', '//')})" for a in kernel.arguments if a.is_array]
+    lines = [
+        f"    {a.name} = carray({a.name}, {a.size.replace('/', '//')})" for a in kernel.arguments if a.is_array
+    ]
     if kernel.doubles:
         lines.append(f"    doubles = carray(workspace, {_call('n_doubles', kernel.doubles)}, float64)")
     if kernel.singles:
@@ -123,7 +126,9 @@ def target_machine(triple: str, cpu: str) -> Any:
     if cpu == HOST:
         features = llvm.get_host_cpu_features().flatten()
         target = llvm.Target.from_triple(llvm.get_process_triple())
-        return target.create_target_machine(llvm.get_host_cpu_name(), features, opt=3, reloc="pic", codemodel="small")
+        return target.create_target_machine(
+            llvm.get_host_cpu_name(), features, opt=3, reloc="pic", codemodel="small"
+        )
     try:
         target = llvm.Target.from_triple(triple)
     except RuntimeError as error:

@@ -53,7 +53,9 @@ def prototype(kernel: Kernel) -> str:
 
 def size_prototype(kernel: Kernel) -> str:
     """Return the declaration of the function that returns the workspace's size."""
-    return _wrapped(f"size_t {kernel.size_symbol}(", [f"size_t {name}" for name in kernel.size_numbers] or ["void"])
+    return _wrapped(
+        f"size_t {kernel.size_symbol}(", [f"size_t {name}" for name in kernel.size_numbers] or ["void"]
+    )
 
 
 def _function(kernel: Kernel) -> str:

@@ -53,7 +53,14 @@ def native_linker() -> Linker | None:
 
 def link_library(linker: Linker, code: Path, library: Path) -> None:
     """Make a shared library of an object that needs nothing from outside."""
-    options = ("-shared", "-nostdlib", "-Wl,--no-undefined", "-Wl,-z,noexecstack", PAGE, f"-Wl,-soname,{library.name}")
+    options = (
+        "-shared",
+        "-nostdlib",
+        "-Wl,--no-undefined",
+        "-Wl,-z,noexecstack",
+        PAGE,
+        f"-Wl,-soname,{library.name}",
+    )
     run([*linker.shared, *options, str(code), "-o", str(library)])
 
 

@@ -37,7 +37,9 @@ def disassemble(instructions: Sequence[str], triple: str) -> list[str]:
     lines = [" ".join(f"0x{code[k : k + 2]}" for k in range(0, len(code), 2)) for code in instructions]
     options = ["--disassemble", f"-triple={triple}", *(["-mattr=+all"] if triple.startswith("aarch64") else [])]
     text = run([tool, *options], input="\n".join(lines).encode()).stdout.decode()
-    return [line.strip().replace("\t", " ") for line in text.splitlines() if line.startswith("\t") and line[1] != "."]
+    return [
+        line.strip().replace("\t", " ") for line in text.splitlines() if line.startswith("\t") and line[1] != "."
+    ]
 
 
 def without_write_back(line: str) -> list[str]:

@@ -62,11 +62,11 @@ def _symbols(code: bytes) -> Iterator[tuple[str, int, int, int]]:
 
 
 def count_instructions(assembly: str) -> dict[str, Counts]:
-    """Return for each function in AArch64 assembly what it and the functions that it calls consist of.
+    r"""Return for each function in AArch64 assembly what it and the functions that it calls consist of.
 
     Examples
     --------
-    >>> count_instructions("f:\\n\\tfadd\\tv0.4s, v0.4s, v1.4s\\n\\tbl\\tg\\n\\tret\\ng:\\n\\tret\\n")["f"]
+    >>> count_instructions("f:\n\tfadd\tv0.4s, v0.4s, v1.4s\n\tbl\tg\n\tret\ng:\n\tret\n")["f"]
     Counts(instructions=4, vector=1)
     """
     own, calls = _functions(assembly)

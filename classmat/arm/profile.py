@@ -9,14 +9,9 @@ cycles in the model of the core. A call takes between
 Caches are simulated and begin empty, as for an image that a camera has just written.
 """
 
-import json
-import os
-import platform
 import re
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -24,12 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from ..images.validate import as_choice
 from . import mca, objects
-from .build import build, run_compiler
-from .compile import HOST
-from .header import header
-from .link import link_program, native_linker, run
-from .table import BY_NAME, TABLE, Kernel, evaluate
+from .build import build
+from .link import native_linker, run
+from .table import Kernel, chosen, evaluate
 from .verify import MissingToolError, emulated, make_program, require_tools
 
 LINE = 64  # bytes of a line of the caches
@@ -121,7 +115,17 @@ class Profile:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as JSON takes it."""
-        names = ("kernel", "instructions", "vector", "cycles", "loads", "stores", "bytes", "l1_misses", "l2_misses")
+        names = (
+            "kernel",
+            "instructions",
+            "vector",
+            "cycles",
+            "loads",
+            "stores",
+            "bytes",
+            "l1_misses",
+            "l2_misses",
+        )
         hot = [
             {
                 "share": share,
@@ -157,18 +161,17 @@ def profile(cores: Sequence[str], kernels: Sequence[str] = ()) -> Iterator[Profi
     ValueError
         If a core or a kernel is not known.
     """
-    for name, known in (*((c, CORES) for c in cores), *((k, BY_NAME) for k in kernels)):
-        if name not in known:
-            raise ValueError(f"there is no {name!r}; accepted are {', '.join(known)}.")
+    for name in cores:
+        as_choice(name, tuple(CORES), name="cpu")
     require_tools()
     require_model()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        build(folder, cores)
+        build(folder, cores, kernels=kernels)
         plugin = make_plugin(folder)
         for core in cores:
             program, code = make_program(folder, core), (folder / f"classmat_{core}.o").read_bytes()
-            for kernel in [BY_NAME[k] for k in kernels] or TABLE:
+            for kernel in chosen(kernels):
                 yield profile_kernel(kernel, CORES[core], program, code, plugin, ARM)
 
 
@@ -213,7 +216,10 @@ def _counts(
     start = objects.addresses(program.read_bytes())[kernel.symbol] - objects.addresses(code)[kernel.symbol]
     numbers = kernel.example
     counts = {a.name: int(numbers[a.name]) for a in kernel.arguments if a.kind == "count"}
-    words = [*map(str, counts.values()), *(repr(float(numbers[a.name])) for a in kernel.arguments if a.kind == "real")]
+    words = [
+        *map(str, counts.values()),
+        *(repr(float(numbers[a.name])) for a in kernel.arguments if a.kind == "real"),
+    ]
     rng = np.random.default_rng(0)
     sizes = [evaluate(a.size, counts) for a in kernel.arguments if a.kind == "in"]
     given = b"".join(rng.random(size, np.float32).tobytes() for size in sizes)
@@ -228,7 +234,11 @@ def _counts(
         "l2ways": core.l2[1],
     }
     plug = ["-plugin", ",".join([str(plugin), *(f"{key}={value}" for key, value in options.items())])]
-    command = emulated(program, core.name, *plug) if triple == ARM else ["qemu-x86_64", "-cpu", "max", *plug, str(program)]
+    command = (
+        emulated(program, core.name, *plug)
+        if triple == ARM
+        else ["qemu-x86_64", "-cpu", "max", *plug, str(program)]
+    )
     run([*command, "run", kernel.name, *words], input=given)
     lines = [line.split() for line in out.read_text().splitlines()]
     found = [(int(words[1], 16), int(words[2]), words[3]) for words in lines if words[0] == "i"]

@@ -118,7 +118,7 @@ CONVOLVED = (
 )
 POOLED = "((height - size + stride - 1) / stride + 1) * ((width - size + stride - 1) / stride + 1) * channels"
 GUIDE, EPS = "the guide, grey", Argument("eps", "real", text="is added to the guide's variance; above 0")
-N_NETWORK = int(light_dense._layer_start.py_func(light_dense.LAYERS) + light_dense.LAST)
+N_NETWORK = int(getattr(light_dense._layer_start, "py_func")(light_dense.LAYERS) + light_dense.LAST)  # noqa: B009
 N_BLOCK = int(feathering_block.SECOND + feathering_block.BIAS_2 + np.uint64(9 * 8 * 3))
 
 TABLE = (
@@ -193,7 +193,11 @@ TABLE = (
     Kernel(
         "softmax",
         flat_layers.softmax,
-        (_given("scores", "pixels * channels"), _result("out", "pixels * channels"), *_counts("pixels", "channels")),
+        (
+            _given("scores", "pixels * channels"),
+            _result("out", "pixels * channels"),
+            *_counts("pixels", "channels"),
+        ),
         "Scores of each pixel to probabilities.",
         singles=flat_layers.softmax_singles,
         example={"pixels": 128 * 128, "channels": 2},

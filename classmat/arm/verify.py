@@ -113,9 +113,14 @@ def compare(program: Path, cpu: str, case: Case) -> Outcome:
 def call(command: Sequence[str], kernel: Kernel, numbers: Mapping[str, float], inputs: Arrays) -> Arrays:
     """Run one kernel in the C program; returns what it writes, flat."""
     counts = {a.name: int(numbers[a.name]) for a in kernel.arguments if a.kind == "count"}
-    words = [*map(str, counts.values()), *(repr(float(numbers[a.name])) for a in kernel.arguments if a.kind == "real")]
+    words = [
+        *map(str, counts.values()),
+        *(repr(float(numbers[a.name])) for a in kernel.arguments if a.kind == "real"),
+    ]
     arrays = [np.ascontiguousarray(inputs[a.name], np.float32) for a in kernel.arguments if a.kind == "in"]
-    done = run([*command, "run", kernel.name, *words], input=b"".join(a.tobytes() for a in arrays), env=_environment())
+    done = run(
+        [*command, "run", kernel.name, *words], input=b"".join(a.tobytes() for a in arrays), env=_environment()
+    )
     values, at, results = np.frombuffer(done.stdout, np.float32), 0, {}
     for argument in kernel.arguments:
         if argument.kind == "out":

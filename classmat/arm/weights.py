@@ -1,4 +1,4 @@
-"""A trained net for C: its weights as a header, and as a file of float32 numbers."""
+"""A trained net for C: its weights as a header."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,21 +10,24 @@ Floats = NDArray[np.float32]
 _A_LINE = 8
 
 
-def packed(weights: Weights) -> tuple[Floats, Floats]:
-    """Return what `classmat_fast_deep_matting` takes as `network` and `block`."""
+def packed(weights: Weights) -> tuple[Floats, Floats, int]:
+    """Return what `classmat_fast_deep_matting` takes as `network`, `block` and `radius`."""
     network = pack_light_dense_network(weights.params["ldn"])
-    return network, pack_feathering_block(weights.params["fb"], weights.buffers["fb"])
+    block = pack_feathering_block(weights.params["fb"], weights.buffers["fb"])
+    return network, block, int(weights.manifest.get("recipe", {}).get("radius", 0))
 
 
-def weights_header(network: Floats, block: Floats) -> str:
+def weights_header(network: Floats, block: Floats, radius: int) -> str:
     """Return the text of ``classmat_weights.h``.
 
     Examples
     --------
-    >>> print(weights_header(np.zeros(1, np.float32), np.ones(2, np.float32)))
+    >>> print(weights_header(np.zeros(1, np.float32), np.ones(2, np.float32), 1))
     /* classmat_weights.h: the weights of a trained net, for classmat_fast_deep_matting. */
     #ifndef CLASSMAT_WEIGHTS_H
     #define CLASSMAT_WEIGHTS_H
+    <BLANKLINE>
+    #define CLASSMAT_RADIUS 1
     <BLANKLINE>
     static const float classmat_network[1] = {
         0x0.0p+0f
@@ -39,14 +42,9 @@ def weights_header(network: Floats, block: Floats) -> str:
     """
     return (
         "/* classmat_weights.h: the weights of a trained net, for classmat_fast_deep_matting. */\n"
-        "#ifndef CLASSMAT_WEIGHTS_H\n#define CLASSMAT_WEIGHTS_H\n\n"
+        f"#ifndef CLASSMAT_WEIGHTS_H\n#define CLASSMAT_WEIGHTS_H\n\n#define CLASSMAT_RADIUS {radius}\n\n"
         f"{_array('network', network)}\n{_array('block', block)}\n#endif\n"
     )
-
-
-def weights_bytes(network: Floats, block: Floats) -> bytes:
-    """Return both, one after the other, as little-endian float32."""
-    return np.concatenate([network, block]).astype("<f4").tobytes()
 
 
 def _array(name: str, numbers: Floats) -> str:

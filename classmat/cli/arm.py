@@ -26,11 +26,11 @@ app = typer.Typer(
 def build(
     cpu: Annotated[str, typer.Option(metavar="NAMES", help=CPU_HELP)] = "cortex-a55,cortex-a76,kryo",
     target: Annotated[str, typer.Option(metavar="SYSTEM", help="linux or android.")] = "linux",
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go.")
-    ] = Path("classmat_arm"),
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go.")] = Path(
+        "classmat_arm"
+    ),
     weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A trained net (.npz), to be written as header and numbers.")
+        Path | None, typer.Option(metavar="FILE", help="A trained net (.npz), to be written as a header.")
     ] = None,
 ) -> None:
     """Cross-compile the kernels: objects, static and shared libraries, header, benchmark.
@@ -76,11 +76,13 @@ def verify(
     except MissingToolError as error:
         say(f"not verified: {error}", style="yellow")
         raise typer.Exit(NOT_AVAILABLE) from None
-    typer.echo(f"{'kernel':<24}{'core':<14}{'cases':>5}  largest relative difference (functionally tested under QEMU)")
-    for (kernel, core), (error, case, count) in worst.items():
-        verdict = "" if error <= TOLERANCE else f"  MORE THAN {TOLERANCE:g}: {case}"
-        typer.echo(f"{kernel:<24}{core:<14}{count:>5}  {error:.1e}{verdict}")
-    if any(error > TOLERANCE for error, _, _ in worst.values()):
+    typer.echo(
+        f"{'kernel':<24}{'core':<14}{'cases':>5}  largest relative difference (functionally tested under QEMU)"
+    )
+    for (kernel, core), (largest, case, count) in worst.items():
+        verdict = "" if largest <= TOLERANCE else f"  MORE THAN {TOLERANCE:g}: {case}"
+        typer.echo(f"{kernel:<24}{core:<14}{count:>5}  {largest:.1e}{verdict}")
+    if any(largest > TOLERANCE for largest, _, _ in worst.values()):
         raise typer.Exit(1)
 
 
@@ -89,7 +91,9 @@ def profile(
     cpu: Annotated[
         str, typer.Option(metavar="NAMES", help=CPU_HELP)
     ] = "cortex-a53,cortex-a55,cortex-a76,cortex-x1,kryo",
-    kernel: Annotated[str, typer.Option(metavar="NAMES", help="Kernels, separated by commas; all by default.")] = "",
+    kernel: Annotated[
+        str, typer.Option(metavar="NAMES", help="Kernels, separated by commas; all by default.")
+    ] = "",
     measured: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What bench printed on a device: its times stand beside.")
     ] = None,
@@ -112,7 +116,7 @@ def profile(
         if calibrate:
             _print_calibration(compare(_names(kernel)))
             return
-        found = []
+        found: list[Profile] = []
         for estimate in estimates(_names(cpu), _names(kernel)):
             if not found:
                 _print_heading(times)
@@ -166,7 +170,9 @@ def _print_end(found: "list[Profile]") -> None:
 
 
 def _print_calibration(rows: "list[Calibrated]") -> None:
-    typer.echo(f"this machine, modelled as {rows[0].profile.core.model} at {rows[0].profile.core.ghz:.2f} GHz (measured)")
+    typer.echo(
+        f"this machine, modelled as {rows[0].profile.core.model} at {rows[0].profile.core.ghz:.2f} GHz (measured)"
+    )
     typer.echo(f"{'kernel':<24}{'estimated ms':>14}{'measured ms':>14}{'ratio':>8}")
     for row in rows:
         name, low = row.profile.kernel, row.profile.low_ms

@@ -122,8 +122,8 @@ def _strip(src, out, radius, before_x, before_y, after_x, after_y, sums, t, bloc
 def run(src, out, radius, before_x, before_y, after_x, after_y, sums, t, blocks, is_finite):
     """Set out (n, h, w) to box sums of src (n, h, w): its values times weights before, the sums times weights after.
 
-    Weights of columns (w,) and rows (h,) multiply; without weights before, `before_x` is None. `sums` (workers, line_size) and `t` (workers, PIECE) are workspace;
-    is_finite (workers,) says whether a worker's sums were.
+    Weights of columns (w,) and rows (h,) multiply; without weights before, `before_x` is None. `sums` (workers, line_size)
+    and `t` (workers, PIECE) are workspace; is_finite (workers,) says whether a worker's sums were.
     """
     units, workers = src.shape[0] * blocks, sums.shape[0]
     for s in prange(workers):

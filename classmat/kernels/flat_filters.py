@@ -62,7 +62,10 @@ def box_filter(src, out, height, width, radius, doubles):
     """Write the means over windows of 2 radius + 1 pixels, clipped at the border, of a plane."""
     h, w, r = I64(height), I64(width), _clipped(radius, height, width)
     ones, columns, rows, at = _line(doubles, 0, h), _line(doubles, h, w), _line(doubles, h + w, h), 2 * h + w
-    t, sums = _line(doubles, at, box.PIECE + box.LANES), _line(doubles, at + box.PIECE + box.LANES, box.line_size(w, r))
+    t, sums = (
+        _line(doubles, at, box.PIECE + box.LANES),
+        _line(doubles, at + box.PIECE + box.LANES, box.line_size(w, r)),
+    )
     ones[:] = ONE
     _set_inverse_counts(columns, r)
     _set_inverse_counts(rows, r)
@@ -82,7 +85,12 @@ def _level1_size(n_sums, h, w, r):
 @jit
 def _level2_size(n_sums, h, w, r):
     """Return the size of the sums of level 2, and of a block of all sums."""
-    return n_sums[1] * (PLANES * guided.plane_size(w, r) + 1) + n_sums[0] * BLOCK + guided.block_columns(w) + 2 * SPARE
+    return (
+        n_sums[1] * (PLANES * guided.plane_size(w, r) + 1)
+        + n_sums[0] * BLOCK
+        + guided.block_columns(w)
+        + 2 * SPARE
+    )
 
 
 @jit

@@ -103,7 +103,8 @@ def resize(src, out, height, width, new_height, new_width, channels, singles):
     for i in range(m):
         low, high, s = _place(i, w, m)
         places[0, i], places[1, i], share[i] = low * c, high * c, s
-    source, result, newest = _plane(src, 0, h, w * c), _plane(out, 0, new_height, m * c), I64(-1)
+    source, result = _plane(src, 0, h, w * c), _plane(out, 0, new_height, m * c)
+    newest = -1
     for y in range(I64(new_height)):
         low, high, s = _place(y, h, I64(new_height))
         for row in range(max(low, newest + 1), high + 1):  # row k is in line k mod 2

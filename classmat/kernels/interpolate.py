@@ -20,10 +20,10 @@ def _widen(row, start, step, line):
         line[x] = row[0]
     for k in range(n - 1):
         a, b = line.dtype.type(row[k]), line.dtype.type(row[k + 1])
-        x = U(start + k * step)
+        at = U(start + k * step)
         for j in range(U(step)):
             s = line.dtype.type(j) * share
-            line[x + j] = (one - s) * a + s * b
+            line[at + j] = (one - s) * a + s * b
     for x in range(start + (n - 1) * step, line.size):
         line[x] = row[n - 1]
 
@@ -51,7 +51,8 @@ def apply_strip(means, I, q, start_y, start_x, step, lines, first, until):
     n, held = means.shape[1], np.int64(-2)
     for y in range(first, until):
         k = min(max(y - start_y, 0) // step, n - 1)
-        share = lines.dtype.type(y - start_y - k * step) / lines.dtype.type(step) if y > start_y and k < n - 1 else lines.dtype.type(0)
+        past = y - start_y - k * step if y > start_y and k < n - 1 else 0
+        share = lines.dtype.type(past) / lines.dtype.type(step)
         if k != held:
             for i in range(k + 1 if k == held + 1 else k, min(k + 2, n)):
                 for a in range(means.shape[0]):

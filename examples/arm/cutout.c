@@ -1,16 +1,17 @@
 /* Cuts a portrait out: photo.ppm -> cutout.ppm over one colour.
  *
- *   cutout photo.ppm weights.bin cutout.ppm
+ *   cutout photo.ppm cutout.ppm
  *
  * The photo is seen at 128 x 128 by the light dense network and the feathering block; a fast guided filter then takes the
- * matte to full size along the photo's edges. weights.bin: classmat_network, then classmat_block (see write_weights.py).
+ * matte to full size along the photo's edges. `classmat arm build --weights net.npz` writes the weights.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "classmat.h"
+#include "classmat_weights.h"
 
-enum { SIZE = 128, N_NETWORK = 24136, N_BLOCK = 1232 };
+enum { SIZE = 128 };
 
 static void *allocate(size_t bytes)
 {
@@ -52,28 +53,22 @@ static float *read_ppm(const char *path, size_t *height, size_t *width)
 
 int main(int count, char **paths)
 {
-    static float network[N_NETWORK], block[N_BLOCK];
     size_t height, width;
-    if (count != 4) {
-        fputs("usage: cutout photo.ppm weights.bin cutout.ppm\n", stderr);
+    if (count != 3) {
+        fputs("usage: cutout photo.ppm cutout.ppm\n", stderr);
         return 2;
     }
     float *photo = read_ppm(paths[1], &height, &width);
-    FILE *weights = fopen(paths[2], "rb");
-    if (!weights || fread(network, 4, N_NETWORK, weights) != N_NETWORK || fread(block, 4, N_BLOCK, weights) != N_BLOCK) {
-        fprintf(stderr, "%s does not hold the weights\n", paths[2]);
-        return 2;
-    }
     const size_t n = height * width, radius = largest(1, width / 32), subsample = largest(1, radius / 4);
     size_t bytes = largest(classmat_resize_workspace(width, SIZE, 3), classmat_resize_workspace(SIZE, width, 1));
-    bytes = largest(bytes, classmat_fast_deep_matting_workspace(SIZE, SIZE, 0));
+    bytes = largest(bytes, classmat_fast_deep_matting_workspace(SIZE, SIZE, CLASSMAT_RADIUS));
     bytes = largest(bytes, classmat_fast_guided_filter_rgb_workspace(height, width, radius, subsample));
     void *space = allocate(bytes); /* one, used by one function after the other */
     float *small = floats(SIZE * SIZE * 3), *mask = floats(SIZE * SIZE), *matte = floats(SIZE * SIZE);
     float *coarse = floats(n), *alpha = floats(n), *colour = floats(n * 3), *result = floats(n * 3);
 
     classmat_resize(photo, small, height, width, SIZE, SIZE, 3, space);
-    classmat_fast_deep_matting(small, network, block, mask, matte, SIZE, SIZE, 0, space);
+    classmat_fast_deep_matting(small, classmat_network, classmat_block, mask, matte, SIZE, SIZE, CLASSMAT_RADIUS, space);
     classmat_resize(matte, coarse, SIZE, SIZE, height, width, 1, space);
     classmat_fast_guided_filter_rgb(photo, coarse, alpha, height, width, radius, subsample, 1e-4f, space);
     for (size_t k = 0; k < n; k++) {
@@ -82,9 +77,9 @@ int main(int count, char **paths)
     }
     classmat_composite(photo, alpha, colour, result, height, width);
 
-    FILE *file = fopen(paths[3], "wb");
+    FILE *file = fopen(paths[2], "wb");
     if (!file || fprintf(file, "P6\n%zu %zu\n255\n", width, height) < 0) {
-        fprintf(stderr, "cannot write %s\n", paths[3]);
+        fprintf(stderr, "cannot write %s\n", paths[2]);
         return 2;
     }
     for (size_t k = 0; k < 3 * n; k++)
