@@ -175,7 +175,7 @@ def _print_calibration(rows: "list[Calibrated]") -> None:
     )
     typer.echo(f"{'kernel':<24}{'estimated ms':>14}{'measured ms':>14}{'ratio':>8}")
     for row in rows:
-        name, low = row.profile.kernel, row.profile.low_ms
+        name, low = row.profile.kernel, row.profile.core_ms
         typer.echo(f"{name:<24}{low:>14.3f}{row.measured_ms:>14.3f}{row.ratio:>8.2f}")
     ratios = sorted(row.ratio for row in rows)
     typer.echo(f"ratio: {ratios[0]:.2f} to {ratios[-1]:.2f}, median {ratios[len(ratios) // 2]:.2f}")
