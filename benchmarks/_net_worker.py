@@ -47,7 +47,9 @@ class Classmat:
 
         numba.set_num_threads(threads)
         self.trees, self.radius = weights, radius
-        self.net = FastDeepMatting(weights["ldn"], weights["fb"], weights["buffers"], radius=radius)
+        self.net = FastDeepMatting(
+            weights["ldn"], weights["fb"], weights["buffers"], radius=radius, parallel=threads > 1
+        )
 
     def mask(self, photos, mattes):
         return lambda: self.net.mask(photos[0])
@@ -97,6 +99,7 @@ class Torch:
             for layer, kinds in weights[net].items()
             for kind, value in kinds.items()
         }
+        self.start = {name: value.detach().clone() for name, value in self.weights.items()}
         self.statistics = [torch.from_numpy(weights["buffers"][name].copy()) for name in ("mean", "variance")]
 
     def mask(self, photos, mattes):
@@ -124,10 +127,14 @@ class Torch:
     def _tensor(self, value):
         if value.ndim < 4:
             return self.torch.from_numpy(np.array(value))
-        return self.torch.from_numpy(np.ascontiguousarray(value.transpose(3, 2, 0, 1))).to(memory_format=self.layout)
+        return self.torch.from_numpy(np.ascontiguousarray(value.transpose(3, 2, 0, 1))).to(
+            memory_format=self.layout
+        )
 
     def _inference(self, photos, function):
-        x = self.torch.from_numpy(np.ascontiguousarray(photos[:1].transpose(0, 3, 1, 2))).to(memory_format=self.layout)
+        x = self.torch.from_numpy(np.ascontiguousarray(photos[:1].transpose(0, 3, 1, 2))).to(
+            memory_format=self.layout
+        )
 
         def run():
             with self.torch.inference_mode():
@@ -138,12 +145,12 @@ class Torch:
     def _training(self, photos, loss_of, nets):
         x = self.torch.from_numpy(np.ascontiguousarray(photos.transpose(0, 3, 1, 2))).to(memory_format=self.layout)
         trained = [value for name, value in self.weights.items() if name.split("/")[0] in nets]
-        optimiser, start = self.torch.optim.Adam(trained, lr=RATE), [value.detach().clone() for value in trained]
+        optimiser = self.torch.optim.Adam(trained, lr=RATE)
 
         def step():
-            with self.torch.no_grad():
-                for value, first in zip(trained, start, strict=True):
-                    value.copy_(first)
+            with self.torch.no_grad():  # every step from the same weights, so that results can be compared
+                for name, value in self.weights.items():
+                    value.copy_(self.start[name])
             optimiser.zero_grad()
             loss = loss_of(x)
             loss.backward()

@@ -123,9 +123,7 @@ def show(rows: list[dict]) -> None:
         for peer in PEERS:
             row = found.get(peer)
             line += [_told(row), f"{row['seconds'] / own['seconds']:.2f}"] if row else ["", ""]
-        largest = max(
-            row["max_difference"] for row in rows if row["task"] == task and row["threads"] == threads
-        )
+        largest = max(row["max_difference"] for row in rows if row["task"] == task and row["threads"] == threads)
         table.add_row(*line, f"{largest:.1e}")
     Console(width=130).print(table)
 
@@ -188,7 +186,7 @@ def main(
 ) -> None:
     """Compare Fast Deep Matting with PyTorch's and ONNX Runtime's, in turns."""
     pythons = {"classmat": sys.executable}
-    pythons |= {name: torch for name in PEERS["PyTorch"]} | {name: onnx for name in PEERS["ONNX Runtime"]}
+    pythons |= dict.fromkeys(PEERS["PyTorch"], torch) | dict.fromkeys(PEERS["ONNX Runtime"], onnx)
     rows = []
     for count in threads or (1, 2):
         rows += measure(pythons, task or list(TASKS), count, repeat, radius)

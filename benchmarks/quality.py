@@ -319,7 +319,7 @@ def matte_path(folder: Path, photo: Photo, method: str, library: str) -> Path:
 
 def draw_sheet(photo: Photo, rows: list[Row], folder: Path) -> None:
     """Show image, trimap, truth and all mattes of a photo, each with its MSE."""
-    from classmat.cli._sheet import Tile, contact_sheet
+    from classmat.images.sheet import Tile, contact_sheet
 
     tiles = [Tile(photo.name, photo.image), Tile("trimap", photo.trimap), Tile("truth", photo.truth)]
     for row in rows:

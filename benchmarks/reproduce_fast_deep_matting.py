@@ -110,9 +110,8 @@ def judge_all(run: Any, first: Any, last: Any, test: Any, masks: Any = None) -> 
 
 def time_variants(weights: Any, filter_: dict[str, Any], image: np.ndarray, repeat: int = 15) -> dict[str, float]:
     """Return medians in milliseconds of the three variants, in turns, one photo."""
-    from classmat.nn.inference import FastDeepMatting
-
     from classmat.filters.guided import guided_filter
+    from classmat.nn.inference import FastDeepMatting
 
     params, buffers = weights.params, weights.buffers
     radius = weights.manifest["recipe"]["radius"]

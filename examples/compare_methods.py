@@ -8,7 +8,7 @@ import sys
 import time
 
 import classmat as cm
-from classmat.cli._sheet import Tile, contact_sheet
+from classmat.images.sheet import Tile, contact_sheet
 from classmat.images.validate import require_same_size
 
 

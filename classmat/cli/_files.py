@@ -1,21 +1,14 @@
 """Which files belong together, where results go, and that no input is overwritten.
 
 A command takes files or folders. In folders, files belong together when their stems are equal, also after
-one of the suffixes of `SUFFIXES` is taken off: ``cat.jpg`` or ``cat_image.jpg`` with ``cat_trimap.png``.
+one of the suffixes of `images.naming` is taken off: ``cat.jpg`` or ``cat_image.jpg`` with ``cat_trimap.png``.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SUFFIXES = {
-    "image": ("_image",),
-    "trimap": ("_trimap",),
-    "scribbles": ("_scribbles",),
-    "alpha": ("_alpha", "_matte"),
-    "mask": ("_mask",),
-}
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+from ..images.naming import EXTENSIONS, SUFFIXES, is_picture, key_of
 
 
 @dataclass
@@ -81,20 +74,6 @@ def refuse_input(option: str, path: Path, plan: Plan) -> None:
     _refuse(option, path, _inputs_of(plan))
 
 
-def key_of(path: Path) -> str:
-    """Return the stem without its suffix of `SUFFIXES`; files that belong together have the same key.
-
-    Examples
-    --------
-    >>> key_of(Path("photos/cat_image.jpg")), key_of(Path("cat.png")), key_of(Path("_mask.png"))
-    ('cat', 'cat', '_mask')
-    """
-    for suffix in (suffix for kind in SUFFIXES.values() for suffix in kind):
-        if path.stem.endswith(suffix) and path.stem != suffix:
-            return path.stem.removesuffix(suffix)
-    return path.stem
-
-
 def _plan_files(sources: list[Source], outputs: dict[str, Path]) -> Plan:
     for option, path in outputs.items():
         if path.is_dir():
@@ -126,7 +105,7 @@ def _plan_folders(sources: list[Source], outputs: dict[str, Path]) -> Plan:
 
 def _pictures(source: Source, sources: list[Source]) -> dict[str, list[Path]]:
     """Return the pictures in a folder by their keys, in the order of their names."""
-    files = sorted(path for path in source.path.iterdir() if _is_picture(path))
+    files = sorted(path for path in source.path.iterdir() if is_picture(path))
     is_shared = any(other is not source and other.path.samefile(source.path) for other in sources)
     if is_shared:  # with other kinds of pictures, so the names must tell which kind each is
         own = [path for path in files if path.stem.endswith(SUFFIXES[source.kind])]
@@ -141,11 +120,6 @@ def _pictures(source: Source, sources: list[Source]) -> dict[str, list[Path]]:
     for path in files:
         found.setdefault(key_of(path), []).append(path)
     return found
-
-
-def _is_picture(path: Path) -> bool:
-    # Names that begin with a dot are not for people: some systems put "._cat.png" beside each "cat.png".
-    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
 
 
 def _pick(source: Source, key: str, found: dict[str, list[Path]]) -> Path:

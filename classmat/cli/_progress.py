@@ -1,17 +1,20 @@
 """Progress on a terminal: a bar over the files of a folder, and one for a solve that takes over two seconds."""
 
+import contextlib
 import math
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ._console import console
+from ._console import console, say
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 DELAY = 2.0  # seconds a computation may take before it shows
+SELDOM = 30.0  # seconds between two lines where there is no terminal
 TYPICAL_END = 1e-8  # relative residual at about which a solver's own rule ends a solve
 
 
@@ -91,3 +94,41 @@ def _make_bars() -> "Bars":
         transient=True,
         disable=not console().is_terminal,
     )
+
+
+@contextlib.contextmanager
+def counted() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield ``show(text, done, total)``: one bar on a terminal; elsewhere a line now and then.
+
+    >>> with counted() as show:
+    ...     show("photos", 1, 3)
+    """
+    bars = _make_bars()
+    task = bars.add_task("", total=None)
+    last = time.monotonic()
+
+    def show(text: str, done: int, total: int) -> None:
+        nonlocal last
+        bars.update(task, description=text, completed=done, total=total)
+        if bars.disable and time.monotonic() - last > SELDOM:
+            last = time.monotonic()
+            say(f"{done} of {total}: {text}")
+
+    if bars.disable:
+        yield show
+        return
+    with bars:
+        yield show
+
+
+def told_seconds(seconds: float) -> str:
+    """Return a time to wait in hours, minutes or seconds.
+
+    >>> told_seconds(7384), told_seconds(130), told_seconds(4.2)
+    ('2 h 3 min', '2 min 10 s', '4 s')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -55,9 +55,9 @@ def _make_pictures(progress: Any) -> "tuple[dict[str, NDArray[Any]], NDArray[Any
     import classmat as cm
 
     from ..images.composite import checkerboard, to_rgba
+    from ..images.sheet import Tile, contact_sheet
     from ..images.validate import as_image
     from ._pictures import cover
-    from ._sheet import Tile, contact_sheet
 
     image = as_image(data.astronaut())
     with as_file(files(__package__) / "astronaut_trimap.png") as path:

@@ -145,4 +145,6 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # already a sentence
             raise
-        raise type(error)(f"cannot write {told_path(path)}: {error.strerror}.") from None
+        raise type(error)(
+            f"cannot write {told_path(path)}: {error.strerror}."
+        ) from error  # whose errno tells more

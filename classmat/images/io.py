@@ -284,10 +284,16 @@ def _read_bytes(path: PathLike) -> bytes:
         raise type(error)(f"cannot read {name}: {error.strerror}.") from None
 
 
-def _decode(data: bytes, name: str) -> NDArray[Any]:
-    """Return the upright pixels of an image file in RGB(A) order, all bits kept."""
-    import cv2  # a third of a second that only reading and writing should cost
+def inspected(data: bytes, name: str) -> container.Container:
+    """Return what the bytes of an image file are, without decoding a pixel.
 
+    Raises
+    ------
+    OSError
+        If it is not an image file of the formats that are read, or is truncated.
+    ValueError
+        If the codec would not read its layout right.
+    """
     try:
         found = container.inspect(data)
     except container.Incomplete:
@@ -296,6 +302,14 @@ def _decode(data: bytes, name: str) -> NDArray[Any]:
         raise ValueError(f"cannot read {name}: {layout}; convert it to PNG.") from None
     if found is None:
         raise OSError(f"cannot read {name}: it is not a PNG, JPEG, TIFF or WebP image.")
+    return found
+
+
+def _decode(data: bytes, name: str) -> NDArray[Any]:
+    """Return the upright pixels of an image file in RGB(A) order, all bits kept."""
+    import cv2  # a third of a second that only reading and writing should cost
+
+    found = inspected(data, name)
     array = None
     with _quiet(cv2), contextlib.suppress(cv2.error):
         array = cv2.imdecode(np.frombuffer(found.data, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -435,9 +435,10 @@ def _require_pixels(array: NDArray[Any], name: str) -> None:
 
 
 def _require_finite(array: NDArray[Any], name: str) -> None:
-    with np.errstate(over="ignore", invalid="ignore"):  # the sum is only a quick test
-        is_sum_finite = np.isfinite(array.sum(dtype=np.float64))
-    if not is_sum_finite and not np.isfinite(array).all():
+    with np.errstate(over="ignore", invalid="ignore"):  # the sum of squares, or the sum, is only a quick test
+        is_plain = array.dtype.char in "fd" and array.flags.c_contiguous and array.dtype.isnative
+        total = np.vdot(array, array) if is_plain else array.sum(dtype=np.float64)
+    if not np.isfinite(total) and not np.isfinite(array).all():
         bad = int(array.size - np.isfinite(array).sum())
         raise ValueError(f"{name} has {bad} values that are NaN or infinite; all must be finite.")
 

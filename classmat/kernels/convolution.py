@@ -185,6 +185,18 @@ def correlate_weights(x, source, taps, depth, g, target, images, rows, width, ch
 
 
 @pjit
+def sum_channels(g, sums):
+    """Sum each channel of `g` (pixels, channels) over parts of the pixels: `sums` (parts, channels), zero before."""
+    parts = len(sums)
+    for part in prange(parts):
+        own = sums[part]
+        for i in range(part * len(g) // parts, (part + 1) * len(g) // parts):
+            row = g[i]
+            for c in range(np.uint64(g.shape[1])):
+                own[c] += row[c]
+
+
+@pjit
 def correlate_depthwise(x, source, taps, w, b, y, target, images, rows, width, channels):
     """``y[pixel, c] = b[c] + sum over taps of x[pixel + tap, c] * w[tap, c]``; arguments as of `correlate`."""
     for j in prange(images * rows):

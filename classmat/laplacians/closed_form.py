@@ -76,7 +76,7 @@ def closed_form_laplacian(
 def closed_form_system(
     image: NDArray[Any],
     is_unknown: NDArray[np.bool_],
-    alpha: NDArray[np.uint8],
+    alpha: NDArray[Any],
     *,
     eps: float,
     radius: int,

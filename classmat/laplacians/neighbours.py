@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from ..kernels.box import thread_count
+
 _LEAF = 32  # points; builds faster than with 16 and answers as fast
 _CHUNK = 1 << 16  # queries; bounds the memory of the wide indices in which answers come
 
@@ -56,9 +58,10 @@ class Tree:
         ranks = np.arange(1, min(k, self._tree.n) + 1)  # a list of ranks keeps the second axis even for one
         indices = np.empty((len(queries), len(ranks)), np.int32)
         distances = np.empty((len(queries), len(ranks)))
+        threads = thread_count()  # one where a process has been told to keep to one core
         for start in range(0, len(queries), _CHUNK):
             part = slice(start, start + _CHUNK)
-            distances[part], indices[part] = self._tree.query(queries[part], ranks, eps=eps, workers=-1)
+            distances[part], indices[part] = self._tree.query(queries[part], ranks, eps=eps, workers=threads)
         return indices, distances
 
 

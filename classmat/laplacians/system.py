@@ -33,7 +33,7 @@ class System(NamedTuple):
 def eliminate_known(
     L: csr_array,
     is_unknown: NDArray[np.bool_],
-    alpha: NDArray[np.uint8],
+    alpha: NDArray[Any],
     image: NDArray[Any],
     *,
     reach: int | None = None,

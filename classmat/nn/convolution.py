@@ -360,7 +360,10 @@ def _weight_gradient(plan: Plan, padded: Floats, g: Floats) -> Floats:
 
 
 def _channel_sums(g: Floats) -> Floats:
-    return g.reshape(-1, g.shape[-1]).sum(axis=0, dtype=np.float64).astype(g.dtype)
+    pixels = np.ascontiguousarray(g).reshape(-1, g.shape[-1])
+    sums = np.zeros((min(PARTS, len(pixels)), g.shape[-1]))
+    kernels.sum_channels(pixels, sums)
+    return sums.sum(axis=0).astype(g.dtype)
 
 
 def _is_depthwise(plan: Plan) -> bool:

@@ -20,8 +20,6 @@ from .tape import Tree
 
 Floats = NDArray[np.float32]
 
-WORTH_THREADS = 64 * 64  # pixels from which a second thread gains more than it costs to call
-
 
 def pack_light_dense_network(params: Tree) -> Floats:
     """Return the weights of a light dense network as its kernel reads them.
@@ -129,8 +127,8 @@ class FastDeepMatting:
     radius : int
         The block's coefficients are averaged over windows of ``2 radius + 1`` pixels (eq. 5).
     parallel : bool
-        Whether all threads share a photo. The result is the same to the last bit; calls from several Python threads then
-        take turns, and else run side by side.
+        Whether Numba's threads share a photo: for large photos on idle cores. The result is the same to the last bit;
+        calls from several Python threads then take turns. By default they run side by side, one core each.
 
     Raises
     ------
@@ -158,7 +156,7 @@ class FastDeepMatting:
         fb_buffers: Tree = None,
         *,
         radius: int = 0,
-        parallel: bool = True,
+        parallel: bool = False,
     ) -> None:
         if (fb_params is None) != (fb_buffers is None):
             raise ValueError("fb_params or fb_buffers is missing; accepted are both or neither.")
@@ -212,7 +210,7 @@ class FastDeepMatting:
 
     def _run(self, photo: Floats, mask: Floats, alpha: Floats | None) -> None:
         height, width = photo.shape[:2]
-        parallel = self._parallel and thread_count() > 1 and mask.size >= WORTH_THREADS
+        parallel = self._parallel and thread_count() > 1
         space = self._workspace(
             workspace_size(height, width, radius=int(self._radius), bands=BANDS if parallel else 1)
         )

@@ -4,15 +4,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
 from ..filters.guided import fast_guided_filter
 from ..filters.resize import resize
 from ..images.validate import as_flag, as_image
+from ..matting.closed_form import matting_with_prior
 from ..matting.refine import refine_matte
 from .data import squeezed
 from .inference import FastDeepMatting
 from .weights import Weights, shipped_weights
 
+_BINS, _TRUST = 8, 0.5  # of a colour's histogram, a channel; how much colours count against the net
+_LAM, _SMOOTH, _RTOL = 0.01, 1e-4, 1e-4  # of the matting that follows: lam, eps, rtol
+_LEAST = 1e-3  # the net's confidence where it has none
 _RADIUS, _EPS = 1.5, 1e-4  # of the lift: in pixels of the net, and for colours in [0, 1]
 _ERODE, _DILATE = 0.02, 0.03  # of the longest side: how far the net's edge is from the true one
 
@@ -23,7 +28,9 @@ def portrait_matte(
     """Estimate the matte of the person in a photo.
 
     The photo is squeezed into the square that the net was trained on. The net's matte, averaged with that of the
-    mirrored photo, is enlarged, and the fast guided filter lays its edges on those of the photo.
+    mirrored photo, is a guess that the photo itself corrects: by which colours are the subject's in most places, and by
+    closed-form matting towards the guess. The result is enlarged, and the fast guided filter lays its edges on those of
+    the photo.
 
     Parameters
     ----------
@@ -56,19 +63,53 @@ def portrait_matte(
     pixels = as_image(image, dtype=np.float32)
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., np.newaxis], 3, axis=2)
-    coarse = lifted(pixels, net_matte(pixels, shipped_weights() if weights is None else weights))
+    chosen = shipped_weights() if weights is None else weights
+    small = squeezed(pixels, chosen.manifest["recipe"]["size"])
+    coarse = lifted(pixels, settled(small, net_matte(small, chosen)))
     return _refined(pixels, coarse) if as_flag(refine, name="refine") else coarse
 
 
-def net_matte(image: NDArray[Any], weights: Weights) -> NDArray[np.float32]:
-    """Return the net's own matte (size, size) of a photo (h, w, 3), the mean over the photo and its mirror image."""
-    recipe = weights.manifest["recipe"]
+def net_matte(photo: NDArray[Any], weights: Weights) -> NDArray[np.float32]:
+    """Return the net's own matte of a photo (h, w, 3) of its size: the mean over the photo and its mirror image."""
     net = FastDeepMatting(
-        weights.params["ldn"], weights.params["fb"], weights.buffers["fb"], radius=recipe["radius"]
+        weights.params["ldn"],
+        weights.params["fb"],
+        weights.buffers["fb"],
+        radius=weights.manifest["recipe"]["radius"],
     )
-    small = squeezed(image, recipe["size"])
-    mirrored = np.ascontiguousarray(small[:, ::-1])
-    return np.clip((net(small) + net(mirrored)[:, ::-1]) / 2, 0, 1)
+    mirrored = net(np.ascontiguousarray(photo[:, ::-1]))[:, ::-1]
+    return np.clip((net(photo) + mirrored) / 2, 0, 1)
+
+
+def settled(photo: NDArray[Any], matte: NDArray[Any]) -> NDArray[np.float32]:
+    """Let a photo (h, w, 3) correct a net's matte of it (h, w), which errs over whole regions."""
+    guess = recoloured(photo, matte)
+    confidence = (2 * guess - 1) ** 2 + _LEAST
+    alpha = matting_with_prior(photo, guess, confidence, lam=_LAM, eps=_SMOOTH, rtol=_RTOL)
+    return np.clip(alpha, 0, 1).astype(np.float32)
+
+
+def recoloured(photo: NDArray[Any], matte: NDArray[Any]) -> NDArray[np.float64]:
+    """Weigh a matte (h, w) against how often each colour of the photo is the subject's: Bayes' rule, colours tempered.
+
+    Examples
+    --------
+    >>> photo = np.zeros((4, 8, 3))
+    >>> photo[:, :3] = 1
+    >>> recoloured(photo, np.repeat([[0.9, 0.9, 0.4, 0.2, 0.1, 0.1, 0.1, 0.1]], 4, axis=0))[0].round(1)
+    array([1. , 1. , 0.6, 0.1, 0. , 0. , 0. , 0. ])
+    """
+    p = np.clip(np.asarray(matte, np.float64), 1e-3, 1 - 1e-3)
+    cell = np.minimum((np.clip(photo, 0, 1) * _BINS).astype(np.intp), _BINS - 1)
+    index = np.ravel_multi_index(tuple(np.moveaxis(cell, -1, 0)), (_BINS,) * 3)
+    ratio = np.log(_histogram(index, p) / _histogram(index, 1 - p))
+    return 1 / (1 + np.exp(np.log(1 / p - 1) - _TRUST * ratio[index]))
+
+
+def _histogram(index: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.float64]:
+    counts = np.bincount(index.ravel(), weights.ravel(), _BINS**3).reshape((_BINS,) * 3)
+    smooth = ndimage.gaussian_filter(counts, 0.7, mode="constant").ravel() + 0.5  # no colour is impossible
+    return smooth / smooth.sum()
 
 
 def lifted(image: NDArray[Any], matte: NDArray[Any]) -> NDArray[np.float32]:

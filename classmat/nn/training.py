@@ -98,7 +98,9 @@ class Progress:
         for name, value in manifest.items():
             if (difference := _first_difference(name, found.get(name), value)) is not None:
                 what, there, here = difference
-                raise ValueError(f"{told_path(path)} is of a training with {what} = {there!r}, this one has {here!r}.")
+                raise ValueError(
+                    f"{told_path(path)} is of a training with {what} = {there!r}, this one has {here!r}."
+                )
         losses = trees["history"]["losses"].tolist()
         params, buffers, state = (trees.get(name, {}) for name in ("params", "buffers", "state"))
         return cls(params, buffers, found["stage"], found["step"], state, losses)

@@ -13,7 +13,7 @@ from scipy import ndimage
 from skimage import data
 
 import classmat as cm
-from classmat.cli._sheet import Tile, contact_sheet
+from classmat.images.sheet import Tile, contact_sheet
 
 HERE = Path(__file__).parent
 HAIR = np.s_[8:146, 128:266]  # of the astronaut

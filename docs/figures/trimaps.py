@@ -9,7 +9,7 @@ from pathlib import Path
 from skimage import data
 
 import classmat as cm
-from classmat.cli._sheet import Tile, contact_sheet
+from classmat.images.sheet import Tile, contact_sheet
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "examples"))

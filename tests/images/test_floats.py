@@ -62,3 +62,15 @@ def test_same_shape():
     require_same_shape(a, a, names=("F", "U"))
     with pytest.raises(ValueError, match=r"F has shape \(2, 3\) but U has shape \(3,\)"):
         require_same_shape(a, a[0], names=("F", "U"))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_the_quick_test_of_finite_values_overlooks_nothing(dtype, size):
+    """Squares that overflow are no reason to refuse large values; one bad value is, wherever it is."""
+    as_floats(np.full(size, np.finfo(dtype).max), name="x")
+    for bad in (np.nan, np.inf, -np.inf):
+        values = np.zeros(size, dtype)
+        values[size // 2] = bad
+        with pytest.raises(ValueError, match="1 values that are NaN or infinite"):
+            as_floats(values, name="x")

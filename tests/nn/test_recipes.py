@@ -114,7 +114,7 @@ def test_a_run_that_was_broken_off_ends_the_same(folder, tmp_path):
     assert _same(again.params, whole.params)
     assert again.manifest == whole.manifest
     assert (run.folder / "losses.csv").read_text() == (tmp_path / "whole" / "losses.csv").read_text()
-    with pytest.raises(ValueError, match="is of a training with recipe.radius = 1, this one has 2"):
+    with pytest.raises(ValueError, match=r"is of a training with recipe\.radius = 1, this one has 2"):
         carry_out(Run.of(folder, run.folder, Recipe.from_mapping({**TINY, "radius": 2}), held_out=0.2))
 
 
@@ -160,7 +160,9 @@ def test_the_chosen_filter_is_the_best_of_those_tried():
     radius, eps = choose_filter(images, masks, truths)
     best = judge(filter_masks(images, masks, radius, eps), truths).mse
     assert best < 0.5 * judge(masks, truths).mse
-    assert all(best <= judge(filter_masks(images, masks, *o), truths).mse for o in ((1, 1e-6), (16, 0.1), (4, 1e-4)))
+    assert all(
+        best <= judge(filter_masks(images, masks, *o), truths).mse for o in ((1, 1e-6), (16, 0.1), (4, 1e-4))
+    )
 
 
 def test_predictions_are_the_net_s(folder, batch):

@@ -85,10 +85,10 @@ def test_scale_enlarges_the_subject():
 def test_painted_portraits_go_on_where_they_stopped(tmp_path):
     done = []
     paint_portraits(tmp_path, 2, size=32)
-    first = (tmp_path / "image" / "portrait0000000.png").stat().st_mtime_ns
+    first = (tmp_path / "image" / "snapshot0000000.png").stat().st_mtime_ns
     paint_portraits(tmp_path, 3, size=32, progress=done.append)
     assert done == [3]
-    assert (tmp_path / "image" / "portrait0000000.png").stat().st_mtime_ns == first
+    assert (tmp_path / "image" / "snapshot0000000.png").stat().st_mtime_ns == first
     assert len(find_pairs(tmp_path)) == 3
 
 

@@ -1,6 +1,6 @@
 """Scenes with exactly known alpha, foreground and background, at any size and seed.
 
-`two_colours`, `disc`, `wedge`, `checker`, `hair` and `portrait` return a `Scene`. All are painted from
+`two_colours`, `disc`, `wedge`, `checker`, `hair`, `portrait` and `snapshot` return a `Scene`. All are painted from
 outlines whose coverage of each pixel is the exact area, never sampled.
 """
 
@@ -8,6 +8,7 @@ from .painting import coverage
 from .portraits import portrait
 from .scene import Scene, trimap_of
 from .shapes import checker, disc, two_colours, wedge
+from .snapshots import snapshot
 from .strands import hair
 from .style import PortraitStyle
 
@@ -19,6 +20,7 @@ __all__ = [
     "disc",
     "hair",
     "portrait",
+    "snapshot",
     "trimap_of",
     "two_colours",
     "wedge",

@@ -17,8 +17,8 @@ class Tile(NamedTuple):
     picture: NDArray[Any]
 
 
-def contact_sheet(tiles: list[Tile], *, columns: int) -> NDArray[np.uint8]:
-    """Return all tiles on one sheet, row by row, each scaled to fit a square.
+def contact_sheet(tiles: list[Tile], *, columns: int, side: int = SIDE) -> NDArray[np.uint8]:
+    """Return all tiles on one sheet, row by row, each scaled to fit a square of `side` pixels.
 
     Examples
     --------
@@ -26,21 +26,24 @@ def contact_sheet(tiles: list[Tile], *, columns: int) -> NDArray[np.uint8]:
     (586, 1084, 3)
     """
     rows = -(-len(tiles) // columns)
-    size = (columns * (SIDE + GAP) + GAP, rows * (SIDE + GAP + CAPTION) + GAP)
+    size = (columns * (side + GAP) + GAP, rows * (side + GAP + CAPTION) + GAP)
     sheet = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(FONT)
     for index, tile in enumerate(tiles):
         row, column = divmod(index, columns)
-        left, top = GAP + column * (SIDE + GAP), GAP + row * (SIDE + GAP + CAPTION)
-        picture = _fit(tile.picture)
-        sheet.paste(picture, (left + (SIDE - picture.width) // 2, top + (SIDE - picture.height) // 2))
-        draw.text((left + SIDE // 2, top + SIDE + 6), tile.caption, fill=INK, font=font, anchor="ma")
+        left, top = GAP + column * (side + GAP), GAP + row * (side + GAP + CAPTION)
+        picture = fit(tile.picture, side)
+        sheet.paste(picture, (left + (side - picture.width) // 2, top + (side - picture.height) // 2))
+        draw.text((left + side // 2, top + side + 6), tile.caption, fill=INK, font=font, anchor="ma")
     return np.asarray(sheet)
 
 
-def _fit(picture: NDArray[Any]) -> Image.Image:
+def fit(picture: NDArray[Any], side: int) -> Image.Image:
+    """Return a picture scaled so that its longer side is `side` pixels."""
     levels = picture if picture.dtype == np.uint8 else np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
     found = Image.fromarray(levels).convert("RGB")
-    scale = SIDE / max(found.size)
-    return found.resize((round(scale * found.width), round(scale * found.height)), Image.Resampling.BICUBIC)
+    scale = side / max(found.size)
+    return found.resize(
+        (max(1, round(scale * found.width)), max(1, round(scale * found.height))), Image.Resampling.BICUBIC
+    )
