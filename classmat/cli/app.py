@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import annotate, cutout, demo, evaluate, matte, portrait, refine, train, trimap
+from . import annotate, arm, cutout, demo, evaluate, matte, portrait, refine, train, trimap
 from ._errors import OneLineErrors
 
 app = typer.Typer(
@@ -46,4 +46,5 @@ for module in (matte, portrait, refine, cutout, trimap, evaluate, demo):
     app.command(name, help=_unwrapped(module.run.__doc__ or ""), epilog=module.EXAMPLES)(module.run)
 
 app.add_typer(annotate.app, name="annotate")
+app.add_typer(arm.app, name="arm")
 app.add_typer(train.app, name="train")

@@ -122,8 +122,8 @@ def fast_guided_filter(guide: ArrayLike, src: ArrayLike, radius: int, eps: float
     )
     require_finite((task.I, "guide"), (task.p, "src"))
     means, q = mean_coefficients(small), np.empty_like(task.p)
-    lines = np.empty((worker_count(q, h), means.shape[0], means.shape[3]))
-    interpolate.apply_means(means, task.I, q, _between(h, rows), _between(w, columns), lines)
+    lines = np.empty((worker_count(q, h), 2, means.shape[0], w))
+    interpolate.apply_means(means, task.I, q, rows.start, columns.start, step, lines)
     return from_planes(q, task.shape)
 
 
@@ -229,11 +229,3 @@ def _samples(size: int, step: int) -> slice:
 def _sampled(I: Planes, rows: slice, columns: slice, is_rgb: bool) -> Planes:
     channels = I.reshape(*I.shape[:2], -1, 3 if is_rgb else 1)[:, rows, columns]
     return np.ascontiguousarray(channels).reshape(*channels.shape[:2], -1)
-
-
-def _between(size: int, samples: slice) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return for each pixel of a line the two samples next to it and the second one's share."""
-    last = len(range(size)[samples]) - 1
-    at = np.clip((np.arange(size) - samples.start) / samples.step, 0, last)
-    first = np.minimum(at.astype(np.int64), max(last - 1, 0))
-    return first, np.minimum(first + 1, last), at - first

@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.box import thread_count
+from ..kernels.box import block_count, thread_count
 
-BLOCK = 256  # rows at least from which sums begin anew, and so of what one thread can be given
+__all__ = [
+    "Planes", "block_count", "clipped_radius", "from_planes", "inverse_counts", "to_planes", "worker_count",
+]  # fmt: skip
+
 FEW_PIXELS = 1 << 14  # for which one thread is as fast as several
 
 Planes = NDArray[Any]
@@ -39,17 +42,6 @@ def inverse_counts(size: int, radius: int) -> NDArray[np.float64]:
 def clipped_radius(radius: int, h: int, w: int) -> int:
     """Return the smallest radius with the same windows."""
     return min(radius, max(h, w) - 1)
-
-
-def block_count(h: int, radius: int) -> int:
-    """Return into how many blocks of rows an image is divided, by its size alone.
-
-    A block is at least twice as high as a window: beginning its sums anew costs one row more for every two.
-    """
-    count = 1
-    while h // (2 * count) >= max(BLOCK, 4 * radius + 2):
-        count *= 2
-    return count
 
 
 def worker_count(planes: Planes, blocks: int) -> int:

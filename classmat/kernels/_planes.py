@@ -27,6 +27,7 @@ __all__ = [
     "LANES",
     "PLANES",
     "add_to",
+    "as_kind",
     "collect",
     "collect3",
     "deal",
@@ -229,6 +230,17 @@ def move(typingctx, pointer, count):
         return builder.gep(args[0], [args[1]])
 
     return pointer(pointer, types.intp), codegen
+
+
+@intrinsic
+def as_kind(typingctx, pointer, kind):
+    """Return the pointer as one to numbers of another kind, such as np.int32."""
+    other = types.CPointer(kind.instance_type)
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(other))
+
+    return other(pointer, kind), codegen
 
 
 @intrinsic

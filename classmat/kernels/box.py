@@ -6,11 +6,13 @@ not depend on how many threads share the image.
 
 import numpy as np
 from numba import get_num_threads
+from numba.extending import register_jitable
 
 from ._jit import jit, pjit, prange
 from ._lanes import LANES, slide
 
 PIECE = 512  # columns that are worked on at a time
+ROWS = 256  # at least from which sums begin anew, and so of what one thread can be given
 
 U = np.uintp
 STEP = U(LANES)
@@ -22,7 +24,19 @@ def thread_count():
     return get_num_threads()
 
 
-@jit
+@register_jitable
+def block_count(h, radius):
+    """Return into how many blocks of rows an image is divided, by its size alone.
+
+    A block is at least twice as high as a window: beginning its sums anew costs one row more for every two.
+    """
+    count = 1
+    while h // (2 * count) >= max(ROWS, 4 * radius + 2):
+        count *= 2
+    return count
+
+
+@register_jitable
 def _margin(radius):
     """Return the number of zeros left of the image."""
     return radius + 1 + (radius + LANES - 1) // LANES * LANES
@@ -30,14 +44,32 @@ def _margin(radius):
 
 @jit
 def _enter(line, row, wx, wy):
-    for k in range(row.size):
-        line[k] += np.float64(row[k]) * wx[k] * wy
+    if wx is None:
+        for k in range(row.size):
+            line[k] += np.float64(row[k])
+    else:
+        for k in range(row.size):
+            line[k] += np.float64(row[k]) * wx[k] * wy
+
+
+@jit
+def _leave(line, row, wx, wy):
+    if wx is None:
+        for k in range(row.size):
+            line[k] -= np.float64(row[k])
+    else:
+        for k in range(row.size):
+            line[k] -= np.float64(row[k]) * wx[k] * wy
 
 
 @jit
 def _exchange(line, enters, leaves, wx, wy_in, wy_out):
-    for k in range(line.size):
-        line[k] += (np.float64(enters[k]) * wy_in - np.float64(leaves[k]) * wy_out) * wx[k]
+    if wx is None:
+        for k in range(line.size):
+            line[k] += np.float64(enters[k]) - np.float64(leaves[k])
+    else:
+        for k in range(line.size):
+            line[k] += (np.float64(enters[k]) * wy_in - np.float64(leaves[k]) * wy_out) * wx[k]
 
 
 @jit
@@ -80,7 +112,7 @@ def _strip(src, out, radius, before_x, before_y, after_x, after_y, sums, t, bloc
             elif i > first and y < h:
                 _enter(line, src[y], before_x, before_y[y])
             elif i > first and z >= 0:
-                _enter(line, src[z], before_x, -before_y[z])
+                _leave(line, src[z], before_x, before_y[z])
             last = _store_row(sums, out[i], radius, after_x, after_y[i], t)
             total += last - last
     return total == ZERO
@@ -90,8 +122,8 @@ def _strip(src, out, radius, before_x, before_y, after_x, after_y, sums, t, bloc
 def run(src, out, radius, before_x, before_y, after_x, after_y, sums, t, blocks, is_finite):
     """Set out (n, h, w) to box sums of src (n, h, w): its values times weights before, the sums times weights after.
 
-    Weights of columns (w,) and rows (h,) multiply. `sums` (workers, line_size) and `t` (workers, PIECE) are workspace;
-    is_finite (workers,) says whether a worker's sums were.
+    Weights of columns (w,) and rows (h,) multiply; without weights before, `before_x` is None. `sums` (workers, line_size)
+    and `t` (workers, PIECE) are workspace; is_finite (workers,) says whether a worker's sums were.
     """
     units, workers = src.shape[0] * blocks, sums.shape[0]
     for s in prange(workers):
@@ -107,6 +139,7 @@ def run(src, out, radius, before_x, before_y, after_x, after_y, sums, t, blocks,
         is_finite[s] = fine
 
 
+@register_jitable
 def line_size(w, radius):
     """Return the size of a line of sums for `w` columns: vectors may be read beyond its end."""
     return _margin(radius) + w + radius + 2 * LANES

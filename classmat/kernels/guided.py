@@ -24,6 +24,7 @@ rgb   I3 p II6 Ip3 (gI3/n g/n)  a3 b; in the pullback a3 I_3 p_ Ip_3 II_6
 """
 
 import numpy as np
+from numba.extending import register_jitable
 
 from ._jit import jit, pjit, prange
 from ._planes import BLOCK, LANES, PLANES, point
@@ -34,22 +35,22 @@ EDGES = 10  # ends of rows, filled up to a block: I p g, entering and leaving, t
 ZERO = np.float64(0)
 
 
+@register_jitable
 def block_columns(w):
     """Return `w` rounded up to whole blocks."""
     return -(-w // BLOCK) * BLOCK
 
 
-def _margin(radius):
+@register_jitable
+def margin_of(radius):
     """Return the number of zeros left of a plane: windows are slid in from where they are empty."""
     return LANES * ((radius + BLOCK - 1) // BLOCK + radius // BLOCK + 2)
 
 
+@register_jitable
 def plane_size(w, radius):
     """Return the size of a plane; odd in units of a vector, so that planes do not fall on each other in the caches."""
-    return LANES * (_margin(radius) // LANES + block_columns(w) // BLOCK + radius // BLOCK + 2 | 1)
-
-
-margin_of = jit(_margin)
+    return LANES * (margin_of(radius) // LANES + block_columns(w) // BLOCK + radius // BLOCK + 2 | 1)
 
 
 @jit

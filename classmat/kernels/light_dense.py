@@ -28,6 +28,7 @@ TAP = CHANNELS * CHANNELS  # weights of a tap, from one plane
 POOLED = U(13)  # the first channel that is a maximum
 FIRST = CHANNELS + NINE * THREE * CHANNELS  # weights of the first layer
 LAST = U(4 * 9 * 16 + 8)  # weights of the last layer: eight numbers for its bias
+ROUND = np.float32(3 << 22)
 BANDS = 16  # of rows: units of work for the threads
 
 
@@ -158,11 +159,15 @@ def _widen(space, line, half, width, wide):
 
 
 @jit
-def _logistic(d):
-    """Return 1 / (1 + exp(-d)); 2^n by its bits, 2^f for f in [-1/2, 1/2] by Taylor's polynomial."""
-    z = min(max(d, np.float32(-80)), np.float32(80)) * np.float32(-1.4426950408889634)
-    n = np.int32(z + np.float32(127.5))
-    f = (z - np.float32(n - np.int32(127))) * np.float32(0.6931471805599453)
+def exponential(d):
+    """Return exp(d), d clipped to [-80, 80]; 2^n by its bits, 2^f for f in [-1/2, 1/2] by Taylor's polynomial.
+
+    Adding `ROUND` rounds to whole numbers, which are then the sum's last bits: no conversion, which would be by way of
+    64 bits.
+    """
+    z = min(max(d, np.float32(-80)), np.float32(80)) * np.float32(1.4426950408889634)
+    rounded = z + ROUND
+    f = (z - (rounded - ROUND)) * np.float32(0.6931471805599453)
     p = np.float32(1 / 720)
     p = p * f + np.float32(1 / 120)
     p = p * f + np.float32(1 / 24)
@@ -170,7 +175,13 @@ def _logistic(d):
     p = p * f + np.float32(0.5)
     p = p * f + np.float32(1)
     p = p * f + np.float32(1)
-    return np.float32(1) / (np.float32(1) + p * np.int32(n << np.int32(23)).view(np.float32))
+    n = np.float32(rounded).view(np.int32)
+    return p * np.int32((n + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@jit
+def _logistic(d):
+    return np.float32(1) / (np.float32(1) + exponential(-d))
 
 
 @jit

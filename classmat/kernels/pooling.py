@@ -2,7 +2,32 @@
 
 import numpy as np
 
-from ._jit import pjit, prange
+from ._jit import jit, pjit, prange
+
+
+@jit
+def max_row(x, r, size, stride, padding, y, where):
+    """Write the largest values of a row of windows (w, c) of an image, and where they are unless `where` is None."""
+    height, width, channels = x.shape
+    top, bottom = max(0, r * stride - padding), min(height, r * stride - padding + size)
+    for i in range(y.shape[0]):
+        left, right = max(0, i * stride - padding), min(width, i * stride - padding + size)
+        best = y[i]
+        for c in range(channels):
+            best[c] = x[top, left, c]
+        if where is not None:
+            place = where[i]
+            place[:] = top * width + left
+        for v in range(top, bottom):
+            for u in range(left, right):
+                pixel = x[v, u]
+                if where is None:
+                    for c in range(channels):
+                        best[c] = pixel[c] if pixel[c] > best[c] else best[c]
+                else:
+                    for c in range(channels):
+                        if pixel[c] > best[c]:
+                            best[c], place[c] = pixel[c], v * width + u
 
 
 @pjit
@@ -11,22 +36,9 @@ def find_maxima(x, size, stride, padding, y, where):
 
     The first of equals counts. Windows are clipped at the border.
     """
-    n_rows = y.shape[0] * y.shape[1]
-    height, width, channels = x.shape[1:]
-    for j in prange(n_rows):
+    for j in prange(y.shape[0] * y.shape[1]):
         n, r = j // y.shape[1], j % y.shape[1]
-        top, bottom = max(0, r * stride - padding), min(height, r * stride - padding + size)
-        for i in range(y.shape[2]):
-            left, right = max(0, i * stride - padding), min(width, i * stride - padding + size)
-            best, place = y[n, r, i], where[n, r, i]
-            best[:] = x[n, top, left]
-            place[:] = top * width + left
-            for v in range(top, bottom):
-                for u in range(left, right):
-                    pixel = x[n, v, u]
-                    for c in range(channels):
-                        if pixel[c] > best[c]:
-                            best[c], place[c] = pixel[c], v * width + u
+        max_row(x[n], r, size, stride, padding, y[n, r], where[n, r])
 
 
 @pjit
