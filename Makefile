@@ -1,11 +1,12 @@
 # Two commands for a machine that has only Python and make:
 #   make demo   computes a matte of a real photo and says where the pictures are
 #   make test   style, types, tests and doctests
+#   make slow   the tests that take minutes: a browser, kills, emulated ARM, a cluster
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint check clean
+.PHONY: demo test slow lint check clean
 
 demo: $(VENV)/.base
 	$(BIN)/classmat demo --output demo_output
@@ -18,7 +19,10 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 check: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+slow: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 -m slow
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
