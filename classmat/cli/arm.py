@@ -30,7 +30,10 @@ def build(
         "classmat_arm"
     ),
     weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A trained net (.npz), to be written as a header.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The net that is written as a header.", show_default="that of the package"
+        ),
     ] = None,
 ) -> None:
     """Cross-compile the kernels: objects, static and shared libraries, header, benchmark.
@@ -39,9 +42,9 @@ def build(
     with Zig (pip install ziglang).
     """
     from ..arm.build import build as make
-    from ..nn.weights import FAST_DEEP_MATTING, load_weights
+    from ..nn.weights import FAST_DEEP_MATTING, load_weights, shipped_weights
 
-    net = None if weights is None else load_weights(weights, architecture=FAST_DEEP_MATTING)
+    net = shipped_weights() if weights is None else load_weights(weights, architecture=FAST_DEEP_MATTING)
     built = make(output, _names(cpu), target, net)
     for name in built.files:
         typer.echo(str(output / name))

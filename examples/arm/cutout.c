@@ -3,7 +3,7 @@
  *   cutout photo.ppm cutout.ppm
  *
  * The photo is seen at 128 x 128 by the light dense network and the feathering block; a fast guided filter then takes the
- * matte to full size along the photo's edges. `classmat arm build --weights` writes the weights.
+ * matte to full size along the photo's edges. `classmat arm build` writes the weights.
  */
 #include <stdio.h>
 #include <stdlib.h>
