@@ -97,7 +97,7 @@ def recoloured(photo: NDArray[Any], matte: NDArray[Any]) -> NDArray[np.float64]:
     >>> photo = np.zeros((4, 8, 3))
     >>> photo[:, :3] = 1
     >>> recoloured(photo, np.repeat([[0.9, 0.9, 0.4, 0.2, 0.1, 0.1, 0.1, 0.1]], 4, axis=0))[0].round(1)
-    array([1. , 1. , 0.6, 0.1, 0. , 0. , 0. , 0. ])
+    array([0.9, 0.9, 0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
     """
     p = np.clip(np.asarray(matte, np.float64), 1e-3, 1 - 1e-3)
     cell = np.minimum((np.clip(photo, 0, 1) * _BINS).astype(np.intp), _BINS - 1)

@@ -1,6 +1,6 @@
 """Draw the pictures of docs/models/fast-deep-matting.md: what the net was trained on, and what it makes of a photo.
 
-    python docs/figures/portraits.py
+python docs/figures/portraits.py
 """
 
 from pathlib import Path

@@ -1,5 +1,7 @@
 """What random walk, learning-based, large-kernel and Poisson matting have in common."""
 
+import warnings
+
 import numba
 import numpy as np
 import pytest
@@ -46,7 +48,10 @@ def test_any_image_and_trimap_give_a_matte(name, image, seed):
     trimap = np.random.default_rng(seed).choice(np.array([0, 128, 128, 255], np.uint8), image.shape[:2])
     trimap.flat[:2] = 0, 255
     kept = image.copy(), trimap.copy()
-    alpha = METHODS[name](image, trimap)
+    with warnings.catch_warnings():
+        # The couplings of a few pixels may be below rounding; then the solver rightly says that it fell short.
+        warnings.simplefilter("ignore", cm.ConvergenceWarning)
+        alpha = METHODS[name](image, trimap)
     assert alpha.shape == trimap.shape
     assert alpha.dtype == np.float64
     assert ((alpha >= 0) & (alpha <= 1)).all()

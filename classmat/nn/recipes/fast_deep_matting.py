@@ -166,7 +166,8 @@ def matting_loss(params: Tree, buffers: Tree, batch: Batch, *, radius: int, eps:
 
 
 def _mask(params: Tree, images: Any) -> Any:
-    if isinstance(params["final"]["bias"], Variable):
+    bias = params["final"]["bias"]
+    if isinstance(bias, Variable) or bias.dtype != np.float32:
         return mask_of(light_dense_network(params, images))
     net = FastDeepMatting(params)  # frozen: nothing is recorded, and the fused kernels take a third of the time
     S_F = np.stack([net.mask(image) for image in images])
