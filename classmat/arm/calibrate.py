@@ -1,6 +1,7 @@
 """How far the estimates are off on this machine, where the same kernels can also be timed."""
 
 import json
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from .header import header
 from .link import native_linker, run
 from .profile import Core, Profile, make_plugin, profile_kernel, require_model
 from .table import chosen
-from .verify import MissingToolError
+from .verify import QEMU, MissingToolError
 
 X86 = "x86_64-unknown-linux-gnu"
 CPU = "x86-64-v3"  # with AVX2, which QEMU knows; not AVX-512
@@ -44,6 +45,9 @@ def calibrate(kernels: Sequence[str] = ()) -> list[Calibrated]:
         If QEMU for x86-64, a compiler or llvm-mca is missing, or LLVM has no model of this core.
     """
     require_model()
+    for tool in (QEMU, "qemu-x86_64"):
+        if shutil.which(tool) is None:
+            raise MissingToolError(f"{tool} is not installed (Debian: apt-get install qemu-user).")
     rows = chosen(kernels)
     model = mca.host_model()
     linker = native_linker()

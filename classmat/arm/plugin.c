@@ -32,7 +32,7 @@ uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
-#if API == 1
+#if API < 3
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
 #else
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *, void *, size_t);
@@ -113,7 +113,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         const size_t at = qemu_plugin_insn_vaddr(insn) - low, size = qemu_plugin_insn_size(insn);
         if (at + size > high - low)
             break;
-#if API == 1
+#if API < 3
         memcpy(code + at, qemu_plugin_insn_data(insn), size);
 #else
         qemu_plugin_insn_data(insn, code + at, size);

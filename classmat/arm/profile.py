@@ -192,7 +192,7 @@ def make_plugin(folder: Path) -> Path:
     """Compile the plugin for the QEMU that is installed."""
     said = run(["qemu-aarch64", "--version"]).stdout.decode()
     version = tuple(int(n) for n in re.findall(r"version (\d+)\.(\d+)", said)[0])
-    api = 1 if version < (8, 2) else 2
+    api = 1 if version < (9, 0) else 2 if version < (9, 1) else 3
     linker, source, plugin = native_linker(), folder / "plugin.c", folder / "plugin.so"
     assert linker is not None
     source.write_text((resources.files(__package__) / "plugin.c").read_text())

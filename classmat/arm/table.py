@@ -229,7 +229,7 @@ TABLE = (
             *_counts("height", "width", "channels", "size", "stride"),
         ),
         "Largest value of each window of size x size pixels, channel by channel; the last window may reach over the "
-        "border. height and width are at least size.",
+        "border. height and width are at least size, stride is at most size.",
         example={"height": 128, "width": 128, "channels": 16, "size": 2, "stride": 2},
     ),
     Kernel(

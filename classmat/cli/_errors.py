@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from ._console import say
 
 # What the library raises on bad input; anything else is a defect, whose traceback is worth reading.
-INPUT_ERRORS = (ValueError, TypeError, OSError, MemoryError)
+INPUT_ERRORS = (ValueError, TypeError, OSError, MemoryError, FloatingPointError)
 BAD_INPUT, INTERRUPTED = 2, 130
 
 # Set this variable to see where an error came from.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..arm.calibrate import Calibrated
     from ..arm.profile import Profile
 
+Times = dict[tuple[str, str], float]  # milliseconds by core and kernel
 NOT_AVAILABLE = 3  # exit status of what needs a tool that is not installed
 CPU_HELP = "Cores, separated by commas, by LLVM's names."
 
@@ -69,7 +70,7 @@ def verify(
     from ..arm.verify import TOLERANCE, MissingToolError
     from ..arm.verify import verify as outcomes
 
-    images: dict[str, Any] = {path.name: cm.read_image(path) for path in photos} if photos else _sample()
+    images: dict[str, Any] = {str(path): _small(cm.read_image(path)) for path in photos} if photos else _sample()
     worst: dict[tuple[str, str], tuple[float, str, int]] = {}
     try:
         for outcome in outcomes(_names(cpu), images):
@@ -133,16 +134,17 @@ def profile(
         write_bytes(json_file, (json.dumps([p.as_dict() for p in found], indent=1) + "\n").encode())
 
 
-def _measured(path: Path) -> dict[str, float]:
-    """Return median milliseconds by kernel, of what bench printed."""
+def _measured(path: Path) -> Times:
+    """Return median milliseconds by core and kernel, of what bench printed."""
     try:
-        kernels = json.loads(path.read_text())["kernels"]
-        return {name: float(row["median_ms"]) for name, row in kernels.items()}
+        told = json.loads(path.read_text())
+        core = str(told["built_for"])
+        return {(core, name): float(row["median_ms"]) for name, row in told["kernels"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(f"{path} is not what bench prints: JSON with times of kernels.") from None
 
 
-def _print_heading(times: dict[str, float]) -> None:
+def _print_heading(times: Times) -> None:
     from ..arm.mca import tool_version
     from ..arm.profile import HEADING
 
@@ -151,11 +153,12 @@ def _print_heading(times: dict[str, float]) -> None:
     typer.echo(f"{line}{'MB':>8}{'L1 miss':>9}{'L2 miss':>9}{'ms':>16}{'  measured' if times else ''}")
 
 
-def _print_estimate(p: "Profile", times: dict[str, float]) -> None:
+def _print_estimate(p: "Profile", times: Times) -> None:
     share, ipc = p.vector / p.instructions, p.instructions / p.cycles
     line = f"{p.kernel:<24}{p.core.name:<12}{p.core.model:<14}{p.core.ghz:>5}{p.instructions / 1e6:>9.3f}{share:>8.0%}"
     line += f"{p.cycles / 1e6:>10.3f}{ipc:>6.2f}{p.bytes / 1e6:>8.2f}{p.l1_misses:>9}{p.l2_misses:>9}"
-    beside = f"{times[p.kernel]:>10.2f}" if p.kernel in times else ""
+    key = (p.core.name, p.kernel)
+    beside = f"{times[key]:>10.2f}" if key in times else ""
     typer.echo(f"{line}{f'{p.low_ms:.2f} to {p.high_ms:.2f}':>16}{beside}")
     for part, block in p.hot:
         line = f"  hot: {part:>4.0%} of the cycles, {len(block.lines)} instructions, {block.vector / len(block.lines):.0%}"
@@ -186,6 +189,12 @@ def _print_calibration(rows: "list[Calibrated]") -> None:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _small(photo: Any) -> Any:
+    """Return at most 256 pixels a side: emulation is slow."""
+    step = -(-max(photo.shape[:2]) // 256)
+    return photo[::step, ::step]
 
 
 def _sample() -> dict[str, Any]:

@@ -93,6 +93,7 @@ def fast_deep_matting(
 
     A training that was broken off goes on from its last checkpoint, to the same result, when the command is given again.
     """
+    from ..images.validate import as_count, as_number
     from ..nn.recipes.fast_deep_matting import Recipe
     from ..nn.recipes.running import Run, carry_out
 
@@ -102,8 +103,11 @@ def fast_deep_matting(
         raise ValueError(
             "what to train with is either DATA, a folder, or --portraits N; accepted is one of the two."
         )
+    as_number(held_out, name="--held-out", low=0, high=1)
+    as_count(every, name="--every", low=1)
+    as_count(workers, name="--workers")
     if data is None:
-        data = _painted(output, portraits or 0, recipe.seed, recipe.size, workers)
+        data = _painted(output, as_count(portraits, name="--portraits", low=2), recipe.seed, recipe.size, workers)
     _keep_freed_memory()
     run = Run.of(data, output, recipe, held_out=held_out)
     if run.checkpoint.exists():
@@ -140,7 +144,7 @@ def _painted(output: Path, count: int, seed: int, size: int, workers: int) -> Pa
     from ..nn.data import paint_portraits
     from ..nn.recipes.running import MARGIN
 
-    folder = output / "portraits"
+    folder = output / f"portraits-{count}-{seed}-{size}"  # others are another training's
     with _Bar(count, "painting portraits") as bar:
         paint_portraits(
             folder,

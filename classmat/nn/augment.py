@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..filters.blur import gaussian_blur
-from ..images.validate import as_count, as_number
+from ..images.validate import as_count, as_flag, as_number
 
 Array = NDArray[Any]
 
@@ -44,6 +44,9 @@ class Augmentation:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
+        as_flag(self.mirror, name="mirror")
+        if not isinstance(self.scale, tuple) or len(self.scale) != 2:
+            raise ValueError(f"scale is {self.scale!r}; accepted are two numbers.")
         low, high = (as_number(value, name="scale", low=0, exclusive=True) for value in self.scale)
         if low > high:
             raise ValueError(f"scale is {self.scale}; the first must not be above the second.")

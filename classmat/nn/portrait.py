@@ -128,8 +128,10 @@ def _refined(image: NDArray[Any], coarse: NDArray[np.float32]) -> NDArray[np.flo
     if not 0 < np.count_nonzero(coarse >= 0.5) < coarse.size:
         return coarse  # nobody, or nothing else: there is no edge to look at
     side = max(coarse.shape)
-    mask = (
-        coarse >= 0.5
-    )  # where the net is unsure for long stretches, a trimap of its soft matte would leave all open
-    alpha = refine_matte(image, mask, method="trimap", erode=_ERODE * side, dilate=_DILATE * side)
+    mask = coarse >= 0.5  # a trimap of the soft matte would leave open all that the net is unsure of
+    erode, dilate = (
+        min(share * side, ndimage.distance_transform_edt(region).max() / 2)  # of something small, the middle stays
+        for share, region in ((_ERODE, mask), (_DILATE, ~mask))
+    )
+    alpha = refine_matte(image, mask, method="trimap", erode=erode, dilate=dilate)
     return alpha.astype(np.float32)

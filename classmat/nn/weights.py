@@ -48,6 +48,9 @@ def load_weights(path: str | os.PathLike[str], *, architecture: str) -> Weights:
     found = manifest.get("architecture")
     if found != architecture or not {"params", "buffers"} <= trees.keys():
         raise ValueError(f"{told_path(path)} holds weights of {found!r}; accepted are those of {architecture!r}.")
+    recipe = manifest.get("recipe")
+    if not isinstance(recipe, dict) or not {"size", "radius"} <= recipe.keys():
+        raise ValueError(f"{told_path(path)} does not say for which size and radius its net was trained.")
     return Weights(trees["params"], trees["buffers"], manifest)
 
 

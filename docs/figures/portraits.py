@@ -19,6 +19,7 @@ GREEN = (0.2, 0.55, 0.3)
 
 
 def painted(rows: int = 3, columns: int = 9) -> np.ndarray:
+    """Return a sheet of painted people and their mattes."""
     scenes = [cm.gallery.snapshot(128, 96, seed=seed) for seed in range(rows * columns)]
     lines = [
         np.vstack(
@@ -33,6 +34,7 @@ def painted(rows: int = 3, columns: int = 9) -> np.ndarray:
 
 
 def astronaut() -> np.ndarray:
+    """Return a photo, the net alone, the matte, the refined one, and the cut-out."""
     image = skimage.data.astronaut() / 255
     net = resize(net_matte(squeezed(image, 128), shipped_weights()), *image.shape[:2])
     soft, refined = cm.portrait_matte(image), cm.portrait_matte(image, refine=True)

@@ -46,9 +46,21 @@ static float *read_ppm(const char *path, size_t *height, size_t *width)
     float *image = floats(n);
     for (size_t k = 0; k < n; k++)
         image[k] = bytes[k] / 255.0f;
-    free(bytes);
-    fclose(file);
+    free(bytes), fclose(file);
     return image;
+}
+
+static void shrink(const float *photo, size_t height, size_t width, float *small) /* means of blocks, as in training */
+{
+    for (size_t k = 0; k < SIZE * SIZE * 3; k++) {
+        const size_t y = k / 3 / SIZE * height / SIZE, below = largest(y + 1, (k / 3 / SIZE + 1) * height / SIZE);
+        const size_t x = k / 3 % SIZE * width / SIZE, right = largest(x + 1, (k / 3 % SIZE + 1) * width / SIZE);
+        float sum = 0;
+        for (size_t i = y; i < below; i++)
+            for (size_t j = x; j < right; j++)
+                sum += photo[(i * width + j) * 3 + k % 3];
+        small[k] = sum / (float)((below - y) * (right - x));
+    }
 }
 
 int main(int count, char **paths)
@@ -60,21 +72,20 @@ int main(int count, char **paths)
     }
     float *photo = read_ppm(paths[1], &height, &width);
     const size_t n = height * width, radius = largest(1, width / 32), subsample = largest(1, radius / 4);
-    size_t bytes = largest(classmat_resize_workspace(width, SIZE, 3), classmat_resize_workspace(SIZE, width, 1));
-    bytes = largest(bytes, classmat_fast_deep_matting_workspace(SIZE, SIZE, CLASSMAT_RADIUS));
+    const size_t net = classmat_fast_deep_matting_workspace(SIZE, SIZE, CLASSMAT_RADIUS);
+    size_t bytes = largest(net, classmat_resize_workspace(SIZE, width, 1));
     bytes = largest(bytes, classmat_fast_guided_filter_rgb_workspace(height, width, radius, subsample));
     void *space = allocate(bytes); /* one, used by one function after the other */
     float *small = floats(SIZE * SIZE * 3), *mask = floats(SIZE * SIZE), *matte = floats(SIZE * SIZE);
     float *coarse = floats(n), *alpha = floats(n), *colour = floats(n * 3), *result = floats(n * 3);
-
-    classmat_resize(photo, small, height, width, SIZE, SIZE, 3, space);
+    shrink(photo, height, width, small);
     classmat_fast_deep_matting(small, classmat_network, classmat_block, mask, matte, SIZE, SIZE, CLASSMAT_RADIUS, space);
     classmat_resize(matte, coarse, SIZE, SIZE, height, width, 1, space);
     classmat_fast_guided_filter_rgb(photo, coarse, alpha, height, width, radius, subsample, 1e-4f, space);
-    for (size_t k = 0; k < n; k++) {
+    for (size_t k = 0; k < 3 * n; k++)
+        colour[k] = k % 3 == 0 ? 0.2f : k % 3 == 1 ? 0.7f : 0.4f;
+    for (size_t k = 0; k < n; k++)
         alpha[k] = alpha[k] < 0 ? 0 : alpha[k] > 1 ? 1 : alpha[k];
-        colour[3 * k] = 0.2f, colour[3 * k + 1] = 0.7f, colour[3 * k + 2] = 0.4f;
-    }
     classmat_composite(photo, alpha, colour, result, height, width);
 
     FILE *file = fopen(paths[2], "wb");

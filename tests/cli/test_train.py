@@ -64,8 +64,10 @@ def test_a_recipe_file_is_read_and_options_come_first(run, data, files):
         (["DATA", "--portraits", 3], "accepted is one of the two"),
         (["missing"], "is no folder"),
         (["DATA", "--steps", "1,2"], "accepted are three numbers"),
-        (["DATA", "--held-out", 2], "held_out"),
+        (["DATA", "--held-out", 2], "--held-out is 2"),
         (["DATA", "--config", "missing.toml"], "missing.toml"),
+        (["--portraits", 1], "--portraits is 1"),
+        (["--portraits", 30, "--every", 0], "--every is 0"),
     ],
 )
 def test_bad_input(run, data, files, arguments, message):

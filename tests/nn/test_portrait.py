@@ -6,7 +6,7 @@ import pytest
 import classmat as cm
 from classmat.filters.blur import gaussian_blur
 from classmat.filters.resize import resize
-from classmat.nn.portrait import lifted, net_matte, portrait_matte, recoloured, settled
+from classmat.nn.portrait import _refined, lifted, net_matte, portrait_matte, recoloured, settled
 from classmat.nn.recipes.fast_deep_matting import Recipe
 from classmat.nn.weights import FAST_DEEP_MATTING, Weights, load_weights, shipped_weights
 
@@ -94,8 +94,21 @@ def test_weights_survive_a_file_and_others_are_refused(weights, tmp_path):
     np.testing.assert_array_equal(net_matte(image, again), net_matte(image, weights))
     with pytest.raises(ValueError, match="holds weights of 'fast-deep-matting'; accepted are those of 'other'"):
         load_weights(tmp_path / "net.npz", architecture="other")
+    Weights(weights.params, weights.buffers, {"architecture": FAST_DEEP_MATTING}).save(tmp_path / "bare.npz")
+    with pytest.raises(ValueError, match="does not say for which size and radius"):
+        load_weights(tmp_path / "bare.npz", architecture=FAST_DEEP_MATTING)
     with pytest.raises(OSError, match=r"none\.npz"):
         load_weights(tmp_path / "none.npz", architecture=FAST_DEEP_MATTING)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_refining_something_small_keeps_its_middle(inside):
+    """Six pixels a side in 200: the usual widths would leave nothing of it."""
+    coarse = np.full((200, 200), 0.0 if inside else 1.0, np.float32)
+    coarse[50:56, 80:86] = 1 - coarse[0, 0]
+    image = np.repeat(0.2 + 0.6 * coarse[..., None], 3, axis=2)
+    refined = _refined(image, coarse)
+    assert np.array_equal(refined >= 0.5, coarse >= 0.5)
 
 
 def test_what_is_no_photo_is_refused(weights):

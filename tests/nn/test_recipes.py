@@ -118,6 +118,36 @@ def test_a_run_that_was_broken_off_ends_the_same(folder, tmp_path):
         carry_out(Run.of(folder, run.folder, Recipe.from_mapping({**TINY, "radius": 2}), held_out=0.2))
 
 
+def test_a_run_that_ended_while_it_was_judged_writes_what_it_owes(folder, tmp_path, monkeypatch):
+    from classmat.nn.recipes import running
+
+    class Killed(Exception):
+        pass
+
+    def kill(*_, **__):
+        raise Killed
+
+    run = Run.of(folder, tmp_path, Recipe.from_mapping({**TINY, "steps": [2, 0, 1]}), held_out=0.2)
+    for _ in range(2):  # within each of the two stages' judging
+        with monkeypatch.context() as patch:
+            patch.setattr(running, "judge_variants", kill)
+            with pytest.raises(Killed):
+                carry_out(run)
+        if not (tmp_path / "after_mask.npz").exists():
+            with pytest.raises(Killed):
+                carry_out(run, report=kill)
+    carry_out(run)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {
+        "checkpoint.npz",
+        "losses.csv",
+        "scores.json",
+        "weights.npz",
+        "after_mask.npz",
+        "after_joint.npz",
+    }
+
+
 def test_a_recipe_survives_its_manifest():
     recipe = Recipe.from_mapping({"rates": [1e-3, 1e-4, 1e-5], "augmentation": {"scale": [0.9, 1.1]}})
     assert Recipe.from_mapping(recipe.as_mapping()) == recipe
@@ -135,11 +165,21 @@ def test_a_recipe_survives_its_manifest():
         ({"rates": [1, 0, 1]}, "rates"),
         ({"size": 0}, "size"),
         ({"eps": -1.0}, "eps"),
+        ({"steps": [0, 0, 0]}, "at least one step"),
+        ({"augmentation": {"scale": 1.0}}, "accepted are two numbers"),
+        ({"augmentation": {"scale": [1.0]}}, "accepted are two numbers"),
     ],
 )
 def test_recipes_that_are_none(values, message):
     with pytest.raises(ValueError, match=message):
         Recipe.from_mapping(values)
+
+
+def test_an_augmentation_that_is_none():
+    with pytest.raises(TypeError, match="accepted is a table"):
+        Recipe.from_mapping({"augmentation": 3})
+    with pytest.raises(TypeError, match="mirror"):
+        Recipe.from_mapping({"augmentation": {"mirror": "no"}})
 
 
 def test_scores_are_what_they_say(rng):

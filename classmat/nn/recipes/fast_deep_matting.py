@@ -86,6 +86,10 @@ class Recipe:
         for steps, rate in zip(self.steps, self.rates, strict=True):
             as_count(steps, name="steps")
             as_number(rate, name="rates", low=0, exclusive=True)
+        if not any(self.steps):
+            raise ValueError(f"steps is {self.steps!r}; accepted is at least one step.")
+        if not isinstance(self.augmentation, Augmentation):
+            raise TypeError(f"augmentation is {self.augmentation!r}; accepted is a table of its settings.")
         as_number(self.weight_decay, name="weight_decay", low=0)
         for name in ("eps", "largest_gradient"):
             as_number(getattr(self, name), name=name, low=0, exclusive=True)

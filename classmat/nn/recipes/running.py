@@ -118,7 +118,7 @@ def carry_out(
     )
     photos = held_out_batch(load_pairs(run.held_out[:JUDGED], kept), recipe.size)
     stages, scores = recipe.stages(), {}
-    for stage in range(progress.stage, len(stages)):
+    for stage in range(_first_unfinished(run, progress), len(stages)):
         progress = train(
             progress,
             stages[: stage + 1],
@@ -131,12 +131,24 @@ def carry_out(
         )
         scores = judge_variants(progress, photos.image, photos.alpha, radius=recipe.radius)
         _write_losses(run, progress)
-        _weights(run, progress, scores).save(run.folder / f"after_{stages[stage].name}.npz")
+        _weights(run, progress, scores).save(_after(run, stages[stage].name))
         if judged is not None:
             judged(stages[stage].name, scores)
     if not scores:
         scores = judge_variants(progress, photos.image, photos.alpha, radius=recipe.radius)
     return _write_results(run, progress, scores)
+
+
+def _first_unfinished(run: Run, progress: Progress) -> int:
+    """Return the stage to go on with: a run that ended while a stage was judged still owes that stage's files."""
+    stages, stage = run.recipe.stages(), progress.stage
+    if stage > 0 and progress.step == 0 and not _after(run, stages[stage - 1].name).exists():
+        return stage - 1
+    return stage
+
+
+def _after(run: Run, stage: str) -> Path:
+    return run.folder / f"after_{stage}.npz"
 
 
 def judge_variants(progress: Progress, images: Any, truths: Any, *, radius: int) -> dict[str, Scores]:
