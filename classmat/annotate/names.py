@@ -110,3 +110,19 @@ def inside(root: Path, path: str | os.PathLike[str]) -> Path:
     if not found.is_relative_to(base) or found == base:
         raise ValueError(f"{told} leaves the project.")
     return found
+
+
+def beside(root: Path, path: str | os.PathLike[str]) -> Path:
+    """Return a path below a folder with the links of its folder followed, but not the last one: to replace it.
+
+    Raises
+    ------
+    ValueError
+        If its folder leaves the project.
+
+    Examples
+    --------
+    >>> beside(Path("."), "trimaps/cat.png").relative_to(Path.cwd()).as_posix()
+    'trimaps/cat.png'
+    """
+    return inside(root, Path(path).parent) / Path(path).name

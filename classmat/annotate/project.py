@@ -334,14 +334,12 @@ class Project:
         """
         given, person = dict(parameters or {}), safe_person(reviewer)
         if choice == BLEND:
+            self._require_may_decide(photo, person, overrule=overrule)  # before the blend takes another one's place
             self._blend(photo, given, person)
         if choice == REJECT:
             given["reason"] = _line(given.get("reason") or notes, "reason")
         with self.database.transaction():
-            self._require_free(photo.id, _holder(person))
-            former = self.decision(photo)
-            if former is not None and former.reviewer != person and not overrule:
-                raise Conflict(f"{photo.name} was decided by {former.reviewer}; overrule that if it is meant.")
+            self._require_may_decide(photo, person, overrule=overrule)
             matte = None if choice == REJECT else self.versions.current(photo.id, "matte", safe_method(choice))
             if matte is None and choice != REJECT:
                 raise ProjectError(f"{photo.name} has no matte {choice!r}; it has {self._told_methods(photo)}.")
@@ -352,6 +350,12 @@ class Project:
             if notes:
                 self.note(photo, notes, person)
             return self._decision(id)
+
+    def _require_may_decide(self, photo: Photo, person: str, *, overrule: bool) -> None:
+        self._require_free(photo.id, _holder(person))
+        former = self.decision(photo)
+        if former is not None and former.reviewer != person and not overrule:
+            raise Conflict(f"{photo.name} was decided by {former.reviewer}; overrule that if it is meant.")
 
     def undo(self, photo: Photo, reviewer: str) -> Photo:
         """Take back the reviewer's own last decision about a photo; what was decided before stands again.
@@ -480,11 +484,16 @@ class Project:
         return read_matte(self.matte_path(photo, method))
 
     def _write(self, photo: Photo, data: bytes, facts: dict[str, Any], person: str | None) -> Version:
-        path = arrive(self.root, data, {**facts, "photo": photo.sha256, "author": person or AUTHOR})
+        facts = {**facts, "photo": photo.sha256, "author": person or AUTHOR}
+        path = arrive(self.root, data, facts) if person is None else None
         with self.database.transaction():
             if person is not None:
-                self._require_free(photo.id, _holder(person))
-            version = self.versions.accept(path)
+                try:
+                    self._require_free(photo.id, _holder(person))
+                except Conflict:  # nobody's work is lost, but what has arrived would be taken in some day
+                    self.versions.keep_refused(data, facts, photo.name)
+                    raise
+            version = self.versions.accept(path or arrive(self.root, data, facts))
             version = version or self.versions.current(photo.id, facts["kind"], facts["method"])
             self.follow(photo.id)
         assert version is not None

@@ -205,3 +205,24 @@ def test_notes(ready):
     assert [(n["text"], n["reviewer"]) for n in ready.notes(photo)] == [("first", "Ana"), ("second 🦊", "Bob")]
     with pytest.raises(ProjectError, match="at most"):
         ready.note(photo, "x" * 10_001, "Ana")
+
+
+def test_what_is_refused_is_kept_but_never_taken_in(ready):
+    photo = ready.hold(ready.photo(1), "Bob")
+    ready.write_matte(photo, "edited", np.ones((24, 32)), parameters={}, reviewer="Bob")
+    with pytest.raises(Conflict, match="held by Bob"):
+        ready.write_matte(photo, "edited", np.zeros((24, 32)), parameters={}, reviewer="Ana")
+    assert not list(ready.root.glob("*/.incoming/*.png"))
+    (kept,) = ready.root.glob("history/mattes/edited/*.png")
+    assert cm.read_matte(kept).max() == 0
+    with Project.open(ready.root) as again:
+        assert again.read_matte(photo, "edited").min() == 1
+        assert again.versions.current(photo.id, "matte", "edited").author == "Bob"
+
+
+def test_a_blend_that_is_refused_leaves_the_former_one(ready):
+    photo, given = ready.photo(1), {"methods": ["closed-form", "knn"], "weight": 1.0}
+    decision = ready.decide(photo, "blend", "Ana", parameters=given)
+    with pytest.raises(Conflict, match="decided by Ana"):
+        ready.decide(photo, "blend", "Bob", parameters=given | {"weight": 0.0})
+    assert ready.versions.current(photo.id, "matte", "blend").sha256 == decision.sha256
