@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import classmat as cm
-from classmat.annotate.project import Project
+from classmat.annotate.project import Conflict, Project
 
 pytest.importorskip("fastapi", reason="the review's server needs fastapi")
 pytest.importorskip("httpx", reason="its test client needs httpx")
@@ -20,7 +20,8 @@ with warnings.catch_warnings():  # newer Starlettes want the successor of httpx,
     from starlette.testclient import TestClient
 
 from classmat.annotate.review.access import COOKIE
-from classmat.annotate.review.desk import Edit
+from classmat.annotate.review import desk as desks
+from classmat.annotate.review.desk import Desk, Edit
 from classmat.annotate.review.server import create_app
 
 HOME = "http://127.0.0.1:8765"
@@ -278,6 +279,55 @@ def test_a_matte_older_than_its_trimap_is_brought_up_to_date(project):
     again = Edit(project, photo, "ana", "edited")
     assert (again.live.alpha[THERE] == 0).all()
     assert abs(again.live.alpha - cm.closed_form_matting(project.read_image(photo), trimap)).max() < 0.02
+
+
+def painted(desk, photo, reviewer, where, label):
+    edit = desk.begin(photo, reviewer, "closed-form")
+    edit.change(lambda live: live.paint(where, np.full((4, 4), label, np.uint8)), counts="strokes")
+    return edit
+
+
+def test_strokes_are_kept_while_the_disk_is_full(project, monkeypatch):
+    photo, other = project.photos()
+    desk, full = Desk(project), OSError(28, "No space left on device")
+    monkeypatch.setattr(desks, "OPEN", 1)
+    monkeypatch.setattr(Edit, "_later", lambda self: None)
+    painted(desk, photo, "ana", BOX, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(project, "write_trimap", lambda *_, **__: (_ for _ in ()).throw(full))
+        with pytest.raises(OSError, match="No space"):
+            desk.put_away(photo, "ana")
+        desk.begin(other, "bob", "knn")
+        desk.close()
+    desk.put_away(photo, "ana")
+    assert (project.read_trimap(photo)[HERE] == 0).all()
+    assert (project.read_matte(photo, "edited")[HERE] == 0).all()
+
+
+def test_what_another_reviewer_wrote_is_gone_on_with(project, monkeypatch):
+    monkeypatch.setattr(Edit, "_later", lambda self: None)
+    photo, desk = project.photos()[0], Desk(project)
+    painted(desk, photo, "ana", BOX, 0)
+    desk.save(photo, "ana")
+    assert desk.edit(photo, "ana") is desk.begin(photo, "ana", "edited"), "her own writing changes nothing"
+    painted(desk, photo, "bob", OTHER, 255)
+    desk.put_away(photo, "bob")
+    for again in (desk.edit(photo, "ana"), desk.begin(photo, "ana", "edited")):
+        assert (again.live.trimap[THERE] == 255).all()
+        assert (again.live.alpha[THERE] == 1).all()
+
+
+def test_strokes_on_a_photo_that_another_one_has_go_to_the_history(project, monkeypatch):
+    monkeypatch.setattr(Edit, "_later", lambda self: None)
+    photo, desk = project.photos()[0], Desk(project)
+    painted(desk, photo, "ana", BOX, 0)
+    project.hold(photo, "bob")
+    with pytest.raises(Conflict, match="held by bob"):
+        desk.put_away(photo, "ana")
+    desk.put_away(photo, "ana")
+    (kept,) = project.root.glob("history/mattes/edited/*.png")
+    assert (cm.read_matte(kept)[HERE] == 0).all()
+    assert "edited" not in project.candidates(photo)
 
 
 def test_undoing_a_stroke_refining_and_solving_all(client, project):
