@@ -30,6 +30,7 @@ class Job(NamedTuple):
     trimap_sha256: str
     pixels: int
     methods: tuple[str, ...]
+    trouble: str = ""  # why it cannot be computed at all
 
 
 @dataclass
@@ -70,6 +71,9 @@ def one_thread() -> None:
 def compute(root: Path, job: Job, parent: int | None = None) -> Outcome:
     """Compute the mattes of a photo, but for those that have arrived before; what fails is noted."""
     outcome = Outcome(job.photo)
+    if job.trouble:
+        outcome.failures = dict.fromkeys(job.methods, job.trouble)
+        return outcome
     todo = [method for method in job.methods if not arrived(root, facts_of(job, method), job.name)]
     if not todo:
         return outcome

@@ -246,7 +246,7 @@ class Database:
             )
         with self._told():
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA synchronous = FULL")  # a decision that was answered outlives a power cut
             connection.execute("PRAGMA foreign_keys = ON")
         if version < VERSION:
             self._migrate(None if is_empty else version)

@@ -137,7 +137,7 @@ def export(
         split = _split_of(photo, number, share)
         try:
             orders.append(_order(project, photo, bits, split, true, is_shown=photo.id in shown))
-        except ProjectError as error:
+        except (OSError, ValueError) as error:  # among them links out of the project
             left_out.append((photo.name, str(error)))
     with _folder_to_be(project.root) as folder:
         pieces = []

@@ -308,6 +308,7 @@ class Project:
         parameters: dict[str, Any] | None = None,
         notes: str | None = None,
         overrule: bool = False,
+        version: str | None = None,
     ) -> Decision:
         """Write down what a reviewer decided; the photo is released.
 
@@ -324,11 +325,14 @@ class Project:
             Kept as `note` does.
         overrule : bool
             Whether the decision may take the place of another person's.
+        version : str, optional
+            The sha256 of the matte that the reviewer saw. Of no meaning for ``"blend"`` and ``"reject"``.
 
         Raises
         ------
         Conflict
-            If somebody else holds the photo, or decided about it and is not to be overruled.
+            If somebody else holds the photo, or decided about it and is not to be overruled, or if the matte is not
+            the one that the reviewer saw.
         ProjectError, ValueError
             If there is no such matte, or the parameters are not as described.
         """
@@ -344,6 +348,8 @@ class Project:
             if matte is None and choice != REJECT:
                 raise ProjectError(f"{photo.name} has no matte {choice!r}; it has {self._told_methods(photo)}.")
             sha256 = matte.sha256 if matte is not None else ""
+            if version is not None and choice not in (BLEND, REJECT) and version != sha256:
+                raise Conflict(f"the matte {choice} of {photo.name} changed meanwhile; look at it again.")
             id = self._append(photo.id, choice, sha256, given, person)
             self.follow(photo.id)
             self.release(photo, person)

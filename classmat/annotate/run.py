@@ -226,15 +226,21 @@ class Backlog:
     def _job(self, photo: Photo, missing: list[str]) -> Job:
         trimap = self._project.trimap_version(photo)
         assert trimap is not None
+        image, given, trouble = "", "", ""
+        try:
+            image, given = str(self._project.image_path(photo)), str(self._project.trimap_path(photo))
+        except ValueError as error:  # a link out of the project
+            trouble = str(error)
         return Job(
             photo.id,
             photo.name,
             photo.sha256,
-            str(self._project.image_path(photo)),
-            str(self._project.trimap_path(photo)),
+            image,
+            given,
             trimap.sha256,
             photo.width * photo.height,
             tuple(method for method in self._methods if method in missing),
+            trouble,
         )
 
     def again(self) -> bool:

@@ -72,7 +72,7 @@ def arrive(root: Path, data: bytes, facts: dict[str, Any]) -> Path:
     folder = inside(root, Path(FOLDERS[facts["kind"]], INCOMING))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_prefix(facts)}{digest(contents)[:32]}.png"
-    write_bytes(path, contents)
+    write_bytes(path, contents, sync=True)
     return path
 
 

@@ -142,3 +142,11 @@ def test_a_full_disk_is_an_os_error(ready):
     ready.database.rows("PRAGMA max_page_count = 100000")
     ready.decide(ready.photo(1), "knn", "Ana")
     check(ready)
+
+
+def test_what_arrives_is_on_the_disk_before_it_has_its_name(ready, monkeypatch):
+    synced, original = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(number) or original(number))
+    ready.write_matte(ready.photo(1), "shared", np.zeros((24, 32)), parameters={})
+    assert synced
+    assert ready.database.row("PRAGMA synchronous")[0] == 2

@@ -226,3 +226,11 @@ def test_processes_give_what_this_one_does(chosen):
     here = manifest(chosen)
     export(chosen, workers=2)
     assert manifest(chosen) == here
+
+
+def test_a_photo_that_became_a_link_is_left_out_alone(chosen, tmp_path):
+    path = chosen.image_path(chosen.photo(1))
+    path.rename(tmp_path / "elsewhere.png")
+    path.symlink_to(tmp_path / "elsewhere.png")
+    ((name, why),) = export(chosen).left_out
+    assert name == "p00" and "leaves the project" in why

@@ -226,3 +226,37 @@ def test_a_blend_that_is_refused_leaves_the_former_one(ready):
     with pytest.raises(Conflict, match="decided by Ana"):
         ready.decide(photo, "blend", "Bob", parameters=given | {"weight": 0.0})
     assert ready.versions.current(photo.id, "matte", "blend").sha256 == decision.sha256
+
+
+def test_only_the_matte_that_was_seen_is_chosen(ready):
+    photo = ready.photo(1)
+    seen = ready.versions.current(photo.id, "matte", "knn").sha256
+    ready.write_matte(photo, "knn", np.zeros((24, 32)), parameters={})
+    with pytest.raises(Conflict, match="knn of p00 changed meanwhile"):
+        ready.decide(photo, "knn", "Ana", version=seen)
+    assert ready.decision(photo) is None
+    now = ready.versions.current(photo.id, "matte", "knn").sha256
+    assert ready.decide(photo, "knn", "Ana", version=now).sha256 == now
+
+
+def test_links_that_lead_out_stop_nothing_else(ready, tmp_path):
+    photo, other = ready.photo(1), ready.photo(2)
+    (tmp_path / "outside.png").write_bytes(ready.matte_path(photo, "knn").read_bytes())
+    links = {"knn": tmp_path / "outside.png", "closed-form": tmp_path / "nothing"}
+    for method, target in links.items():
+        path = ready.root / f"mattes/{method}/p00.png"
+        path.unlink()
+        path.symlink_to(target)
+    away = ready.root / "trimaps/p01.png"
+    away.unlink()
+    away.symlink_to(ready.root / "trimaps/nothing.png")
+    done = ready.repair()
+    assert any("passed over the matte knn of p00" in text for text in done)
+    assert "the trimap of p01 is gone" in done
+    assert ready.candidates(photo) == {}
+    assert len(ready.candidates(other)) == 2
+    before = (tmp_path / "outside.png").read_bytes()
+    ready.write_matte(photo, "knn", np.zeros((24, 32)), parameters={})
+    assert not (ready.root / "mattes/knn/p00.png").is_symlink()
+    assert (tmp_path / "outside.png").read_bytes() == before, "the link was replaced, not what it led to"
+    assert ready.read_matte(photo, "knn").max() == 0

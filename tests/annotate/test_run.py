@@ -309,3 +309,12 @@ def test_two_processes_at_once(tmp_path):
         check(project)
         no_predecessors(project)
         assert project.counts()["ready"] == 24
+
+
+def test_a_photo_that_became_a_link_fails_alone(project, quick, tmp_path):
+    path = project.image_path(project.photo(2))
+    path.rename(tmp_path / "elsewhere.png")
+    path.symlink_to(tmp_path / "elsewhere.png")
+    summary = run.run(project)
+    assert (summary.done, summary.failed) == (2, 1)
+    assert "leaves the project" in project.photo(2).reason

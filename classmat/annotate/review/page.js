@@ -171,7 +171,9 @@ const decide = (choice, parameters) => go(async (photo) => {
   if (!photo) return null;
   const notes = $("notes").value.trim();
   const given = notes && notes !== photo.notes ? { notes } : {};
-  await post(`photos/${photo.id}/decision`, { choice, parameters, ...given });
+  const shown = photo.mattes.find((matte) => matte.method === choice);
+  const version = choice === "edited" && state.edit ? undefined : shown?.version;  // painted here: it is what is seen
+  await post(`photos/${photo.id}/decision`, { choice, parameters, version, ...given });
   state.before.push(photo.id);
   tell(choice === "reject" ? `${photo.name}: rejected` : `${photo.name}: ${nice(choice)}`);
   return post(`claim?after=${photo.id}`);
