@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .names import without_root
 from .project import AUTHOR, matte_facts
 from .versions import arrive, arrived, digest
 
@@ -80,7 +81,7 @@ def compute(root: Path, job: Job, parent: int | None = None) -> Outcome:
     try:
         image, trimap = _read(job)
     except (OSError, ValueError, MemoryError) as error:
-        outcome.failures = dict.fromkeys(todo, _told(error))
+        outcome.failures = dict.fromkeys(todo, without_root(root, _told(error)))
         return outcome
     for method in todo:
         if parent is not None and os.getppid() != parent:  # the run was killed; another one may have begun
@@ -91,7 +92,7 @@ def compute(root: Path, job: Job, parent: int | None = None) -> Outcome:
             if _is_disk_full(error):
                 outcome.disk_full = _told(error)
                 break
-            outcome.failures[method] = _told(error)
+            outcome.failures[method] = without_root(root, _told(error))
     return outcome
 
 

@@ -17,7 +17,7 @@ from ..images.naming import EXTENSIONS, SUFFIXES, is_picture, key_of
 from ..images.trimap import trimap_from_mask
 from ..images.validate import told_path
 from .draft import DILATE, ERODE, draft_trimap
-from .names import inside, safe_name, same_key
+from .names import inside, safe_name, same_key, without_root
 from .project import IMAGES, NO_TRIMAP, Photo, Project, ProjectError
 from .versions import digest
 
@@ -179,7 +179,7 @@ def _take_photo(project: Project, path: Path, result: Intake) -> None:
         _require_new(project, name, found)
         project.add_photo(name, file, **found._asdict())
     except (OSError, ValueError) as error:
-        reason = _told(error)
+        reason = without_root(project.root, _told(error))
         project.database.change(
             "INSERT OR REPLACE INTO passed_over (file, size, mtime, reason) VALUES (?, ?, ?, ?)",
             *(file, seen.st_size, seen.st_mtime_ns, reason),
@@ -256,7 +256,7 @@ def _give_trimap(
         project.write_trimap(photo, trimap, parameters=given)
         result.trimaps[origin] += 1
     except (OSError, ValueError) as error:
-        trouble = f"{NO_TRIMAP}: {_told(error)}"
+        trouble = f"{NO_TRIMAP}: {without_root(project.root, _told(error))}"
         project.database.change("UPDATE photos SET reason = ? WHERE id = ?", trouble, photo.id)
         result.without_trimap.append((photo.name, trouble))
 

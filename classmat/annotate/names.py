@@ -126,3 +126,14 @@ def beside(root: Path, path: str | os.PathLike[str]) -> Path:
     'trimaps/cat.png'
     """
     return inside(root, Path(path).parent) / Path(path).name
+
+
+def without_root(root: Path, text: str) -> str:
+    """Return a sentence in which the project's files are called as in the project: reports travel, folders do not.
+
+    >>> without_root(Path("."), f"cannot read {Path.cwd() / 'images' / 'cat.png'}.").replace(os.sep, "/")
+    'cannot read images/cat.png.'
+    """
+    for base in (root.resolve(), root.absolute()):
+        text = text.replace(f"{base}{os.sep}", "")
+    return text

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..images.io import encode_image, read_image, read_matte, read_trimap
 from ..images.validate import as_alpha, as_choice, as_count, as_number, as_trimap, told_path
-from .database import Database, ProjectError, now, restore
+from .database import Database, ProjectError, has_backup, now, restore
 from .names import inside, safe_method, safe_name, safe_person, same_key
 from .records import STATES, Conflict, Decision, Photo, decision_of, photo_of
 from .versions import HISTORY, Version, Versions, arrive, place
@@ -97,7 +97,7 @@ class Project:
 
     @classmethod
     def restore(cls, folder: str | os.PathLike[str]) -> tuple["Project", Path | None]:
-        """Go back to the newest backup of a damaged SQLite file, which moves to the history.
+        """Go back to the newest backup of a SQLite file that is damaged, and moves to the history, or gone.
 
         Trimaps and mattes that came later are taken from the disk, for they say what they are. Later decisions are lost.
 
@@ -114,13 +114,16 @@ class Project:
             If the file is sound, or the folder is no project.
         """
         root = Path(folder)
+        is_lost = not (root / DATABASE).exists() and has_backup(root / HISTORY)
         try:
-            Database(root / DATABASE, root / HISTORY).close()
+            if not is_lost:
+                Database(root / DATABASE, root / HISTORY).close()
         except ProjectError as error:
             if "is damaged" not in str(error):
                 raise
         else:
-            raise ProjectError(f"{root / DATABASE} is sound; there is nothing to restore.")
+            if not is_lost:
+                raise ProjectError(f"{root / DATABASE} is sound; there is nothing to restore.")
         backup = restore(root / DATABASE, root / HISTORY)
         return cls.create(root), backup
 

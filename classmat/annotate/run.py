@@ -258,6 +258,17 @@ class Backlog:
                 )
 
 
+def is_worker_lost(error: Exception) -> bool:
+    """Return whether a worker was killed over what it computed; else nothing can be computed, whichever photo it is.
+
+    >>> is_worker_lost(BrokenExecutor()), is_worker_lost(ModuleNotFoundError("No module named 'classmat'"))
+    (True, False)
+    """
+    if isinstance(error, BrokenExecutor):
+        return "un-serialize" not in str(error)  # joblib's word for what a worker cannot import
+    return isinstance(error, MemoryError) or type(error).__name__ == "KilledWorker"  # Dask's
+
+
 class Coordinator:
     """Hands out shards and takes in what comes back."""
 
@@ -341,6 +352,9 @@ class Coordinator:
         try:
             outcomes = {outcome.photo: outcome for outcome in future.result()}
         except Exception as error:  # not the photo's own failure: its worker is gone, or cannot work
+            if not is_worker_lost(error):
+                told = " ".join(str(error).split()).rstrip(".")
+                raise ProjectError(f"the workers cannot work, the run stops: {type(error).__name__}: {told}.") from error
             self._crashed(jobs, error)
             return
         for outcome in outcomes.values():

@@ -19,7 +19,7 @@ with warnings.catch_warnings():  # newer Starlettes want the successor of httpx,
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-from classmat.annotate.review.access import COOKIE
+from classmat.annotate.review.access import cookie_name
 from classmat.annotate.review import desk as desks
 from classmat.annotate.review.desk import Desk, Edit
 from classmat.annotate.review.server import create_app
@@ -500,10 +500,29 @@ def test_a_token_is_needed_where_there_is_one(project):
         assert answer.status_code == 303
         assert "HttpOnly" in answer.headers["set-cookie"]
         assert "SameSite=Strict" in answer.headers["set-cookie"]
-        assert client.cookies[COOKIE] == "correct-horse"
+        assert client.cookies[cookie_name("correct-horse")] == "correct-horse"
         assert client.get("/api/project").status_code == 200
         assert client.post("/api/claim", headers={"origin": "http://evil.example"}).status_code == 403
         assert client.post("/api/claim", headers={"origin": base}).status_code == 200
+
+
+def test_cookies_of_other_services_do_no_harm(project):
+    app = create_app(project, reviewer="ana", token="correct-horse")
+    own = f"{cookie_name('correct-horse')}=correct-horse"
+    with TestClient(app, base_url="http://studio.example:8765") as client:
+        for cookie in (f'prefs={{"a": "b, c"}}; {own}', f"{own}; [x]=1; ;=", f'bad"name=1;{own}'):
+            assert client.get("/api/project", headers={"cookie": cookie}).status_code == 200, cookie
+        wrong = f"{cookie_name('correct-horse')}=wrong"
+        assert client.get("/api/project", headers={"cookie": wrong}).status_code == 403
+
+
+def test_the_matte_that_was_shown_is_the_one_that_is_chosen(client, project):
+    photo = project.photos()[0]
+    shown = client.get(f"/api/photos/{photo.id}").json()["mattes"][1]
+    project.write_matte(photo, shown["method"], np.zeros((photo.height, photo.width)), parameters={})
+    given = {"choice": shown["method"], "version": shown["version"]}
+    assert client.post(f"/api/photos/{photo.id}/decision", json=given).status_code == 409
+    assert project.decision(photo) is None
 
 
 def test_names_of_reviewers_are_checked(client):
