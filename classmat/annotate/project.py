@@ -341,7 +341,9 @@ class Project:
         """
         given, person = dict(parameters or {}), safe_person(reviewer)
         if choice == BLEND:
-            self._require_may_decide(photo, person, overrule=overrule)  # before the blend takes another one's place
+            self._require_may_decide(
+                photo, person, overrule=overrule
+            )  # before the blend takes another one's place
             self._blend(photo, given, person)
         if choice == REJECT:
             given["reason"] = _line(given.get("reason") or notes, "reason")

@@ -354,7 +354,9 @@ class Coordinator:
         except Exception as error:  # not the photo's own failure: its worker is gone, or cannot work
             if not is_worker_lost(error):
                 told = " ".join(str(error).split()).rstrip(".")
-                raise ProjectError(f"the workers cannot work, the run stops: {type(error).__name__}: {told}.") from error
+                raise ProjectError(
+                    f"the workers cannot work, the run stops: {type(error).__name__}: {told}."
+                ) from error
             self._crashed(jobs, error)
             return
         for outcome in outcomes.values():

@@ -137,7 +137,9 @@ class Versions:
                 return None
             target = beside(self._root, place(facts["kind"], photo["name"], facts["method"]))
             target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.is_symlink() and target.exists() and target.read_bytes() == data:  # done twice, by a worker whose run was killed
+            if (
+                not target.is_symlink() and target.exists() and target.read_bytes() == data
+            ):  # done twice, by a worker whose run was killed
                 path.unlink()
             else:
                 self.keep(target)

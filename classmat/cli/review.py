@@ -69,7 +69,13 @@ def run(
 
     as_count(port, name="--port", high=65535)
     with contextlib.suppress(KeyboardInterrupt):
-        serve(folder, reviewer=_login() if reviewer is None else safe_person(reviewer), host=host, port=port, ready=ready)
+        serve(
+            folder,
+            reviewer=_login() if reviewer is None else safe_person(reviewer),
+            host=host,
+            port=port,
+            ready=ready,
+        )
 
 
 def _login() -> str:

@@ -244,7 +244,7 @@ def test_photos_on_their_side(tmp_path):
 def test_names_that_are_not_utf8(tmp_path):
     fill(tmp_path, 1)
     try:
-        os.rename(tmp_path / "images/p00.png", os.fsencode(tmp_path) + b"/images/caf\xe9.png")
+        (tmp_path / "images/p00.png").rename(tmp_path / "images" / os.fsdecode(b"caf\xe9.png"))
     except OSError:
         pytest.skip("this file system has no such names")
     result, photos = take(tmp_path)

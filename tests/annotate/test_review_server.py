@@ -19,8 +19,8 @@ with warnings.catch_warnings():  # newer Starlettes want the successor of httpx,
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-from classmat.annotate.review.access import cookie_name
 from classmat.annotate.review import desk as desks
+from classmat.annotate.review.access import cookie_name
 from classmat.annotate.review.desk import Desk, Edit
 from classmat.annotate.review.server import create_app
 

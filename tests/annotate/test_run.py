@@ -331,7 +331,9 @@ def test_workers_that_cannot_work_stop_the_run(project, quick, monkeypatch):
             return future
 
     monkeypatch.setattr(workers, "LocalPool", Foreign)
-    with pytest.raises(ProjectError, match="the workers cannot work, the run stops: .*No module named 'classmat'"):
+    with pytest.raises(
+        ProjectError, match=r"the workers cannot work, the run stops: .*No module named 'classmat'"
+    ):
         run.run(project)
     assert [photo.state for photo in project.photos()] == ["new"] * 3
 
