@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .names import without_root
 from .project import AUTHOR, matte_facts
 from .versions import arrive, arrived, digest
 
@@ -30,6 +31,7 @@ class Job(NamedTuple):
     trimap_sha256: str
     pixels: int
     methods: tuple[str, ...]
+    trouble: str = ""  # why it cannot be computed at all
 
 
 @dataclass
@@ -70,13 +72,16 @@ def one_thread() -> None:
 def compute(root: Path, job: Job, parent: int | None = None) -> Outcome:
     """Compute the mattes of a photo, but for those that have arrived before; what fails is noted."""
     outcome = Outcome(job.photo)
+    if job.trouble:
+        outcome.failures = dict.fromkeys(job.methods, job.trouble)
+        return outcome
     todo = [method for method in job.methods if not arrived(root, facts_of(job, method), job.name)]
     if not todo:
         return outcome
     try:
         image, trimap = _read(job)
     except (OSError, ValueError, MemoryError) as error:
-        outcome.failures = dict.fromkeys(todo, _told(error))
+        outcome.failures = dict.fromkeys(todo, without_root(root, _told(error)))
         return outcome
     for method in todo:
         if parent is not None and os.getppid() != parent:  # the run was killed; another one may have begun
@@ -87,7 +92,7 @@ def compute(root: Path, job: Job, parent: int | None = None) -> Outcome:
             if _is_disk_full(error):
                 outcome.disk_full = _told(error)
                 break
-            outcome.failures[method] = _told(error)
+            outcome.failures[method] = without_root(root, _told(error))
     return outcome
 
 

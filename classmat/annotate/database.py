@@ -103,8 +103,8 @@ def restore(path: Path, history: Path) -> Path | None:
         The backup; None if there is none, in which case the next `create` begins anew.
     """
     kept = history / f"damaged-{stamp()}"
-    kept.mkdir(parents=True)
     for part in _parts(path):
+        kept.mkdir(parents=True, exist_ok=True)
         part.replace(kept / part.name)
     backups = sorted(history.glob(f"{_BACKUP}*.sqlite"))
     if not backups:
@@ -112,6 +112,11 @@ def restore(path: Path, history: Path) -> Path | None:
     with atomic_path(path) as temporary:
         shutil.copy2(backups[-1], temporary)
     return backups[-1]
+
+
+def has_backup(history: Path) -> bool:
+    """Return whether there is a backup to go back to."""
+    return any(history.glob(f"{_BACKUP}*.sqlite"))
 
 
 def _parts(path: Path) -> list[Path]:
@@ -246,7 +251,7 @@ class Database:
             )
         with self._told():
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA synchronous = FULL")  # a decision that was answered outlives a power cut
             connection.execute("PRAGMA foreign_keys = ON")
         if version < VERSION:
             self._migrate(None if is_empty else version)

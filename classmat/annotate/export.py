@@ -27,8 +27,8 @@ from ..images.validate import UNKNOWN, as_count, as_number, require_same_size
 from ..matting.foreground import estimate_foreground
 from .candidates import one_thread
 from .database import stamp
-from .names import same_key
-from .project import DATASET, REJECT, Decision, Photo, Project, ProjectError
+from .names import same_key, without_root
+from .project import BLEND, DATASET, EDITED, REJECT, Decision, Photo, Project, ProjectError
 from .repair import lives
 from .report import spread, write_report
 from .versions import HISTORY, digest
@@ -63,6 +63,7 @@ class Piece:
     figures: dict[str, Any] = field(default_factory=dict)
     thumbnail: NDArray[np.uint8] | None = None
     trouble: str = ""
+    note: str = ""  # why it is not compared with a true matte
 
 
 @dataclass
@@ -137,7 +138,7 @@ def export(
         split = _split_of(photo, number, share)
         try:
             orders.append(_order(project, photo, bits, split, true, is_shown=photo.id in shown))
-        except ProjectError as error:
+        except (OSError, ValueError) as error:  # among them links out of the project
             left_out.append((photo.name, str(error)))
     with _folder_to_be(project.root) as folder:
         pieces = []
@@ -166,13 +167,11 @@ def fill_order(folder: str, order: Order) -> Piece:
             image, alpha = read_image(order.image), read_matte(order.matte)
             trimap = read_trimap(order.trimap) if order.trimap else None
             require_same_size(image, alpha, names=("photo", "matte"))
-            truth = read_matte(order.truth) if order.truth else None
-            if truth is not None:
-                require_same_size(image, truth, names=("photo", "true matte"))
             mattes = {method: read_matte(path) for method, path in order.candidates.items()}
     except (OSError, ValueError) as error:
-        piece.trouble = str(error)
+        piece.trouble = without_root(Path(folder).parent, str(error))
         return piece
+    truth, piece.note = _true_matte(order.truth, image, trimap)
     foreground, _ = estimate_foreground(image, alpha)
     contents = _photo_file(order, data, image)
     contents |= {
@@ -190,6 +189,22 @@ def fill_order(folder: str, order: Order) -> Piece:
     if order.is_shown:
         piece.thumbnail = _thumbnail(image, alpha, foreground)
     return piece
+
+
+def _true_matte(
+    file: str, image: NDArray[Any], trimap: NDArray[np.uint8] | None
+) -> tuple[NDArray[np.float32] | None, str]:
+    """Return the true matte, if there is one and it can be compared with; else perhaps why not."""
+    if not file:
+        return None, ""
+    try:
+        truth = read_matte(file)
+        require_same_size(image, truth, names=("photo", "true matte"))
+    except (OSError, ValueError) as error:
+        return None, str(error).replace(file, Path(file).name)
+    if trimap is not None and not (trimap == UNKNOWN).any():
+        return None, "its trimap has no unknown pixels to compare."
+    return truth, ""
 
 
 def _order(
@@ -285,7 +300,7 @@ def _figures(
         "fractional": float(((alpha > 0.5 / 255) & (alpha < 254.5 / 255)).mean()),
         "unknown": None if trimap is None else float(region.mean()),
     }
-    pair = list(mattes.values())[:2]
+    pair = [matte for method, matte in mattes.items() if method not in (BLEND, EDITED)][:2]
     if len(pair) == 2 and region.any():
         difference = np.abs(pair[0] - pair[1])[region]
         found["difference"] = float(difference.mean())

@@ -1,5 +1,6 @@
 """From a folder of photos to a project: what each file is, which trimap or mask belongs to it, what is refused."""
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,8 +15,9 @@ from PIL import Image, UnidentifiedImageError
 from ..images.io import inspected, read_matte, read_trimap
 from ..images.naming import EXTENSIONS, SUFFIXES, is_picture, key_of
 from ..images.trimap import trimap_from_mask
+from ..images.validate import told_path
 from .draft import DILATE, ERODE, draft_trimap
-from .names import inside, safe_name, same_key
+from .names import inside, safe_name, same_key, without_root
 from .project import IMAGES, NO_TRIMAP, Photo, Project, ProjectError
 from .versions import digest
 
@@ -82,7 +84,7 @@ def take_in(
     files = list(find_photos(project.root))
     total = len(files)
     for done, path in enumerate(files):
-        progress(path.name, done, total)
+        progress(_printable(path.name), done, total)
         _take_photo(project, path, result)
     waiting = [photo for photo in project.photos("failed") if photo.reason.startswith(NO_TRIMAP)]
     sources = _Sources(project.root) if waiting else None
@@ -161,6 +163,9 @@ def _header(path: Path, name: str) -> tuple[int, int]:
 
 def _take_photo(project: Project, path: Path, result: Intake) -> None:
     file = path.relative_to(project.root).as_posix()
+    if _printable(file) != file:  # which the table does not hold
+        result.refused.append((told_path(_printable(file)), "its name is not UTF-8; rename it."))
+        return
     if project.database.row("SELECT id FROM photos WHERE file = ?", file):
         return
     seen = path.lstat()
@@ -174,7 +179,7 @@ def _take_photo(project: Project, path: Path, result: Intake) -> None:
         _require_new(project, name, found)
         project.add_photo(name, file, **found._asdict())
     except (OSError, ValueError) as error:
-        reason = _told(error)
+        reason = without_root(project.root, _told(error))
         project.database.change(
             "INSERT OR REPLACE INTO passed_over (file, size, mtime, reason) VALUES (?, ?, ?, ?)",
             *(file, seen.st_size, seen.st_mtime_ns, reason),
@@ -183,6 +188,11 @@ def _take_photo(project: Project, path: Path, result: Intake) -> None:
     else:
         project.database.change("DELETE FROM passed_over WHERE file = ?", file)
         result.added.append(name)
+
+
+def _printable(file: str) -> str:
+    """Return the name of a file with marks instead of bytes that are no UTF-8."""
+    return os.fsencode(file).decode(errors="replace")
 
 
 def _require_new(project: Project, name: str, found: Found) -> None:
@@ -246,7 +256,7 @@ def _give_trimap(
         project.write_trimap(photo, trimap, parameters=given)
         result.trimaps[origin] += 1
     except (OSError, ValueError) as error:
-        trouble = f"{NO_TRIMAP}: {_told(error)}"
+        trouble = f"{NO_TRIMAP}: {without_root(project.root, _told(error))}"
         project.database.change("UPDATE photos SET reason = ? WHERE id = ?", trouble, photo.id)
         result.without_trimap.append((photo.name, trouble))
 

@@ -110,3 +110,30 @@ def inside(root: Path, path: str | os.PathLike[str]) -> Path:
     if not found.is_relative_to(base) or found == base:
         raise ValueError(f"{told} leaves the project.")
     return found
+
+
+def beside(root: Path, path: str | os.PathLike[str]) -> Path:
+    """Return a path below a folder with the links of its folder followed, but not the last one: to replace it.
+
+    Raises
+    ------
+    ValueError
+        If its folder leaves the project.
+
+    Examples
+    --------
+    >>> beside(Path("."), "trimaps/cat.png").relative_to(Path.cwd()).as_posix()
+    'trimaps/cat.png'
+    """
+    return inside(root, Path(path).parent) / Path(path).name
+
+
+def without_root(root: Path, text: str) -> str:
+    """Return a sentence in which the project's files are called as in the project: reports travel, folders do not.
+
+    >>> without_root(Path("."), f"cannot read {Path.cwd() / 'images' / 'cat.png'}.").replace(os.sep, "/")
+    'cannot read images/cat.png.'
+    """
+    for base in (root.resolve(), root.absolute()):
+        text = text.replace(f"{base}{os.sep}", "")
+    return text

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..images.io import encode_image, read_image, read_matte, read_trimap
 from ..images.validate import as_alpha, as_choice, as_count, as_number, as_trimap, told_path
-from .database import Database, ProjectError, now, restore
+from .database import Database, ProjectError, has_backup, now, restore
 from .names import inside, safe_method, safe_name, safe_person, same_key
 from .records import STATES, Conflict, Decision, Photo, decision_of, photo_of
 from .versions import HISTORY, Version, Versions, arrive, place
@@ -97,7 +97,7 @@ class Project:
 
     @classmethod
     def restore(cls, folder: str | os.PathLike[str]) -> tuple["Project", Path | None]:
-        """Go back to the newest backup of a damaged SQLite file, which moves to the history.
+        """Go back to the newest backup of a SQLite file that is damaged, and moves to the history, or gone.
 
         Trimaps and mattes that came later are taken from the disk, for they say what they are. Later decisions are lost.
 
@@ -114,13 +114,16 @@ class Project:
             If the file is sound, or the folder is no project.
         """
         root = Path(folder)
+        is_lost = not (root / DATABASE).exists() and has_backup(root / HISTORY)
         try:
-            Database(root / DATABASE, root / HISTORY).close()
+            if not is_lost:
+                Database(root / DATABASE, root / HISTORY).close()
         except ProjectError as error:
             if "is damaged" not in str(error):
                 raise
         else:
-            raise ProjectError(f"{root / DATABASE} is sound; there is nothing to restore.")
+            if not is_lost:
+                raise ProjectError(f"{root / DATABASE} is sound; there is nothing to restore.")
         backup = restore(root / DATABASE, root / HISTORY)
         return cls.create(root), backup
 
@@ -308,6 +311,7 @@ class Project:
         parameters: dict[str, Any] | None = None,
         notes: str | None = None,
         overrule: bool = False,
+        version: str | None = None,
     ) -> Decision:
         """Write down what a reviewer decided; the photo is released.
 
@@ -324,34 +328,45 @@ class Project:
             Kept as `note` does.
         overrule : bool
             Whether the decision may take the place of another person's.
+        version : str, optional
+            The sha256 of the matte that the reviewer saw. Of no meaning for ``"blend"`` and ``"reject"``.
 
         Raises
         ------
         Conflict
-            If somebody else holds the photo, or decided about it and is not to be overruled.
+            If somebody else holds the photo, or decided about it and is not to be overruled, or if the matte is not
+            the one that the reviewer saw.
         ProjectError, ValueError
             If there is no such matte, or the parameters are not as described.
         """
         given, person = dict(parameters or {}), safe_person(reviewer)
         if choice == BLEND:
+            self._require_may_decide(
+                photo, person, overrule=overrule
+            )  # before the blend takes another one's place
             self._blend(photo, given, person)
         if choice == REJECT:
             given["reason"] = _line(given.get("reason") or notes, "reason")
         with self.database.transaction():
-            self._require_free(photo.id, _holder(person))
-            former = self.decision(photo)
-            if former is not None and former.reviewer != person and not overrule:
-                raise Conflict(f"{photo.name} was decided by {former.reviewer}; overrule that if it is meant.")
+            self._require_may_decide(photo, person, overrule=overrule)
             matte = None if choice == REJECT else self.versions.current(photo.id, "matte", safe_method(choice))
             if matte is None and choice != REJECT:
                 raise ProjectError(f"{photo.name} has no matte {choice!r}; it has {self._told_methods(photo)}.")
             sha256 = matte.sha256 if matte is not None else ""
+            if version is not None and choice not in (BLEND, REJECT) and version != sha256:
+                raise Conflict(f"the matte {choice} of {photo.name} changed meanwhile; look at it again.")
             id = self._append(photo.id, choice, sha256, given, person)
             self.follow(photo.id)
             self.release(photo, person)
             if notes:
                 self.note(photo, notes, person)
             return self._decision(id)
+
+    def _require_may_decide(self, photo: Photo, person: str, *, overrule: bool) -> None:
+        self._require_free(photo.id, _holder(person))
+        former = self.decision(photo)
+        if former is not None and former.reviewer != person and not overrule:
+            raise Conflict(f"{photo.name} was decided by {former.reviewer}; overrule that if it is meant.")
 
     def undo(self, photo: Photo, reviewer: str) -> Photo:
         """Take back the reviewer's own last decision about a photo; what was decided before stands again.
@@ -480,11 +495,16 @@ class Project:
         return read_matte(self.matte_path(photo, method))
 
     def _write(self, photo: Photo, data: bytes, facts: dict[str, Any], person: str | None) -> Version:
-        path = arrive(self.root, data, {**facts, "photo": photo.sha256, "author": person or AUTHOR})
+        facts = {**facts, "photo": photo.sha256, "author": person or AUTHOR}
+        path = arrive(self.root, data, facts) if person is None else None
         with self.database.transaction():
             if person is not None:
-                self._require_free(photo.id, _holder(person))
-            version = self.versions.accept(path)
+                try:
+                    self._require_free(photo.id, _holder(person))
+                except Conflict:  # nobody's work is lost, but what has arrived would be taken in some day
+                    self.versions.keep_refused(data, facts, photo.name)
+                    raise
+            version = self.versions.accept(path or arrive(self.root, data, facts))
             version = version or self.versions.current(photo.id, facts["kind"], facts["method"])
             self.follow(photo.id)
         assert version is not None

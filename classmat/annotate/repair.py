@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..images.io import read_matte, read_trimap
-from .names import inside, is_method
+from .names import beside, inside, is_method
 from .stamped import stamp_of
 from .versions import DISK, FOLDERS, INCOMING, place
 
@@ -38,8 +38,7 @@ def repair(project: "Project") -> list[str]:
         photo = photos.get(path.stem)
         if photo is None:
             continue  # a file of somebody else, such as the trimap of a photo to come
-        found = path.stat()
-        if rows.pop((photo.id, kind, method), None) != (found.st_size, found.st_mtime_ns):
+        if rows.pop((photo.id, kind, method), None) != _signature(path):
             done += _look_again(project, photo, kind, method)
     names = {photo.id: photo for photo in photos.values()}
     for id, kind, method in rows:
@@ -60,7 +59,11 @@ def take_arrivals(project: "Project", photo: str = "") -> Iterator[str]:
     """Take the files that have arrived into their places: all, or those of the photo of this sha256."""
     for folder in FOLDERS.values():
         for path in sorted((project.root / folder / INCOMING).glob(f"{photo[:16]}*.png")):
-            version = project.versions.accept(path)
+            try:
+                version = project.versions.accept(path)
+            except ValueError as error:  # a link in its place's folder, or a stamp that is none
+                yield f"passed over {path.name}, which had arrived: {error}"
+                continue
             if version is not None:
                 with project.database.transaction():
                     project.follow(version.photo)
@@ -91,17 +94,27 @@ def _files_on_disk(root: Path) -> Iterator[tuple[str, str, Path]]:
                 yield "matte", folder.name, path
 
 
+def _signature(path: Path) -> tuple[int, int] | tuple[()]:
+    try:
+        found = path.stat()
+    except OSError:  # a link to nowhere, or in a loop
+        return ()
+    return found.st_size, found.st_mtime_ns
+
+
 def _look_again(project: "Project", photo: "Photo", kind: str, method: str) -> Iterator[str]:
     """Bring one row in line with its file, inside of a transaction, since another process may be writing both."""
     told = f"{kind} {method} of {photo.name}".replace("  ", " ")
-    path = inside(project.root, place(kind, photo.name, method))
     with project.database.transaction():
         try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            project.versions.close_row(photo.id, kind, method)
-            project.follow(photo.id)
-            yield f"the {told} is gone"
+            data = inside(project.root, place(kind, photo.name, method)).read_bytes()
+            path = beside(project.root, place(kind, photo.name, method))
+        except (OSError, ValueError) as error:
+            is_gone = isinstance(error, FileNotFoundError)
+            if is_gone or isinstance(error, ValueError):  # else it may be read another day
+                project.versions.close_row(photo.id, kind, method)
+                project.follow(photo.id)
+            yield f"the {told} is gone" if is_gone else f"passed over the {told}: {error}"
             return
         facts = stamp_of(data)
         if (facts.get("kind"), facts.get("method"), facts.get("photo")) != (kind, method, photo.sha256):

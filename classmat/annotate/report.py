@@ -82,17 +82,19 @@ def _count(pieces: "list[Piece]", split: str) -> int:
 def _truth(pieces: "list[Piece]") -> str:
     """Compare each method alone, the better of them photo by photo, and what was chosen with the true mattes."""
     judged = [piece.figures for piece in pieces if "mse" in piece.figures]
+    notes = [(piece.entry["name"], piece.note) for piece in pieces if piece.note]
+    missing = f"<p>Not compared:</p>{_table(('photo', 'why'), notes)}" if notes else ""
     if not judged:
-        return ""
+        return f"<h2>Against true mattes</h2>{missing}" if missing else ""
     methods = [method for method in judged[0]["mse"] if all(method in figures["mse"] for figures in judged)]
     rows = [(method, np.mean([figures["mse"][method] for figures in judged])) for method in methods]
-    rows.append(
-        ("the best of these, photo by photo", np.mean([min(f["mse"][m] for m in methods) for f in judged]))
-    )
+    if methods:  # which all of these photos have
+        best = np.mean([min(figures["mse"][method] for method in methods) for figures in judged])
+        rows.append(("the best of these, photo by photo", best))
     rows.append(("what was chosen", np.mean([figures["mse_chosen"] for figures in judged])))
     table = _table(("mattes", "mean MSE"), [(name, f"{value:.5f}") for name, value in rows])
     told = f"Photos with a true matte: {len(judged)}. Mean squared errors over unknown pixels."
-    return f"<h2>Against true mattes</h2><p>{told}</p>{table}"
+    return f"<h2>Against true mattes</h2><p>{told}</p>{table}{missing}"
 
 
 def _choices(pieces: "list[Piece]") -> str:

@@ -226,15 +226,21 @@ class Backlog:
     def _job(self, photo: Photo, missing: list[str]) -> Job:
         trimap = self._project.trimap_version(photo)
         assert trimap is not None
+        image, given, trouble = "", "", ""
+        try:
+            image, given = str(self._project.image_path(photo)), str(self._project.trimap_path(photo))
+        except ValueError as error:  # a link out of the project
+            trouble = str(error)
         return Job(
             photo.id,
             photo.name,
             photo.sha256,
-            str(self._project.image_path(photo)),
-            str(self._project.trimap_path(photo)),
+            image,
+            given,
             trimap.sha256,
             photo.width * photo.height,
             tuple(method for method in self._methods if method in missing),
+            trouble,
         )
 
     def again(self) -> bool:
@@ -250,6 +256,17 @@ class Backlog:
                     "UPDATE photos SET lease = ? WHERE holder = ? AND state = 'running'",
                     *(time.time() + LEASE, self._owner),
                 )
+
+
+def is_worker_lost(error: Exception) -> bool:
+    """Return whether a worker was killed over what it computed; else nothing can be computed, whichever photo it is.
+
+    >>> is_worker_lost(BrokenExecutor()), is_worker_lost(ModuleNotFoundError("No module named 'classmat'"))
+    (True, False)
+    """
+    if isinstance(error, BrokenExecutor):
+        return "un-serialize" not in str(error)  # joblib's word for what a worker cannot import
+    return isinstance(error, MemoryError) or type(error).__name__ == "KilledWorker"  # Dask's
 
 
 class Coordinator:
@@ -335,6 +352,11 @@ class Coordinator:
         try:
             outcomes = {outcome.photo: outcome for outcome in future.result()}
         except Exception as error:  # not the photo's own failure: its worker is gone, or cannot work
+            if not is_worker_lost(error):
+                told = " ".join(str(error).split()).rstrip(".")
+                raise ProjectError(
+                    f"the workers cannot work, the run stops: {type(error).__name__}: {told}."
+                ) from error
             self._crashed(jobs, error)
             return
         for outcome in outcomes.values():

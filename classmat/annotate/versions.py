@@ -16,7 +16,7 @@ from typing import Any
 
 from ..images.atomic import write_bytes
 from .database import Database, now
-from .names import inside, safe_method
+from .names import beside, inside, safe_method
 from .stamped import stamp_of, stamped
 
 FOLDERS = {"trimap": "trimaps", "matte": "mattes"}
@@ -72,7 +72,7 @@ def arrive(root: Path, data: bytes, facts: dict[str, Any]) -> Path:
     folder = inside(root, Path(FOLDERS[facts["kind"]], INCOMING))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_prefix(facts)}{digest(contents)[:32]}.png"
-    write_bytes(path, contents)
+    write_bytes(path, contents, sync=True)
     return path
 
 
@@ -92,7 +92,7 @@ def arrived(root: Path, facts: dict[str, Any], name: str) -> bool:
     if next(folder.glob(f"{_prefix(facts)}*.png"), None) is not None:
         return True
     with (
-        contextlib.suppress(FileNotFoundError),
+        contextlib.suppress(OSError, ValueError),  # nothing, or a link to nowhere or elsewhere
         inside(root, place(facts["kind"], name, facts["method"])).open("rb") as f,
     ):
         return stamp_of(f.read(1 << 20)) == facts
@@ -135,9 +135,11 @@ class Versions:
             if photo is None or facts.get("kind") not in FOLDERS:
                 self.set_aside(path)
                 return None
-            target = inside(self._root, place(facts["kind"], photo["name"], facts["method"]))
+            target = beside(self._root, place(facts["kind"], photo["name"], facts["method"]))
             target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists() and target.read_bytes() == data:  # done twice, by a worker whose run was killed
+            if (
+                not target.is_symlink() and target.exists() and target.read_bytes() == data
+            ):  # done twice, by a worker whose run was killed
                 path.unlink()
             else:
                 self.keep(target)
@@ -188,6 +190,14 @@ class Versions:
         relative = path.relative_to(self._root.resolve())
         return self._root.resolve() / HISTORY / relative.with_name(f"{path.stem}.{sha256[:32]}{path.suffix}")
 
+    def keep_refused(self, data: bytes, facts: dict[str, Any], name: str) -> Path:
+        """Write into the history what may not take its place, as a version that never was the current one."""
+        contents = stamped(data, facts)
+        kept = self.kept_as(beside(self._root, place(facts["kind"], name, facts["method"])), digest(contents))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(kept, contents)
+        return kept
+
     def set_aside(self, path: Path) -> None:
         """Move a file that is no matte or trimap of the project into the history."""
         self.keep(path)
@@ -210,6 +220,8 @@ def _version(row: Any) -> Version:
 
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
+        if source.is_symlink():
+            raise OSError  # what it leads to is somebody's, who may change it
         os.link(source, target)
     except FileExistsError:
         pass

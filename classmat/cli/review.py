@@ -56,6 +56,7 @@ def run(
         raise ValueError(
             f"review needs {error.name}, which is not installed; get it by pip install 'classmat[annotate]'."
         ) from None
+    from ..annotate.names import safe_person
     from ..images.validate import as_count
 
     def ready(address: str) -> None:
@@ -68,4 +69,17 @@ def run(
 
     as_count(port, name="--port", high=65535)
     with contextlib.suppress(KeyboardInterrupt):
-        serve(folder, reviewer=reviewer or getpass.getuser(), host=host, port=port, ready=ready)
+        serve(
+            folder,
+            reviewer=_login() if reviewer is None else safe_person(reviewer),
+            host=host,
+            port=port,
+            ready=ready,
+        )
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a user without a name, as in some containers
+        raise ValueError("this machine does not tell who you are; give your name by --reviewer NAME.") from None

@@ -69,8 +69,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink()
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file whole or not at all.
+def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = False) -> None:
+    """Write a file whole or not at all; with `sync` it is on the disk, whatever the power does, when this returns.
 
     Raises
     ------
@@ -84,10 +84,10 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     ...
     FileNotFoundError: cannot write no/such/folder/a.bin: the folder no/such/folder does not exist.
     """
-    write_files({path: data})
+    write_files({path: data}, sync=sync)
 
 
-def write_files(contents: Mapping[AnyPath, bytes]) -> None:
+def write_files(contents: Mapping[AnyPath, bytes], *, sync: bool = False) -> None:
     """Write several files, or none of them if one cannot be written.
 
     All are written beside their targets before the first is renamed. Only a rename that fails after another
@@ -97,6 +97,8 @@ def write_files(contents: Mapping[AnyPath, bytes]) -> None:
     ----------
     contents : mapping
         What to write, by path.
+    sync : bool
+        Whether the bytes are on the disk before the files get their names.
 
     Raises
     ------
@@ -120,6 +122,9 @@ def write_files(contents: Mapping[AnyPath, bytes]) -> None:
         for path, temporary in temporaries.items():
             with _named(path):
                 temporary.write_bytes(contents[path])
+                if sync:
+                    with temporary.open("rb+") as file:
+                        os.fsync(file.fileno())
 
 
 def _check_target(target: Path, path: str | os.PathLike[str]) -> bool:

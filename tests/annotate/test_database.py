@@ -1,8 +1,10 @@
 """SQLite files that are older, newer, damaged, somebody else's, busy, or on a full disk."""
 
 import errno
+import os
 import sqlite3
 
+import numpy as np
 import pytest
 from project_checks import check
 
@@ -142,3 +144,22 @@ def test_a_full_disk_is_an_os_error(ready):
     ready.database.rows("PRAGMA max_page_count = 100000")
     ready.decide(ready.photo(1), "knn", "Ana")
     check(ready)
+
+
+def test_what_arrives_is_on_the_disk_before_it_has_its_name(ready, monkeypatch):
+    synced, original = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(number) or original(number))
+    ready.write_matte(ready.photo(1), "shared", np.zeros((24, 32)), parameters={})
+    assert synced
+    assert ready.database.row("PRAGMA synchronous")[0] == 2
+
+
+def test_a_database_that_is_gone_comes_back_from_its_backup(ready):
+    backup = ready.database.backup()
+    ready.close()
+    (ready.root / "project.sqlite").unlink()
+    project, used = Project.restore(ready.root)
+    with project:
+        assert used == backup
+        assert len(project.photos("ready")) == 3
+    assert not list(ready.root.glob("history/damaged-*"))

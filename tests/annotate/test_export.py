@@ -226,3 +226,59 @@ def test_processes_give_what_this_one_does(chosen):
     here = manifest(chosen)
     export(chosen, workers=2)
     assert manifest(chosen) == here
+
+
+def test_a_photo_that_became_a_link_is_left_out_alone(chosen, tmp_path):
+    path = chosen.image_path(chosen.photo(1))
+    path.rename(tmp_path / "elsewhere.png")
+    path.symlink_to(tmp_path / "elsewhere.png")
+    ((name, why),) = export(chosen).left_out
+    assert name == "p00"
+    assert "leaves the project" in why
+
+
+def test_truths_that_cannot_be_compared_with(chosen, tmp_path):
+    """One of the wrong size, and a trimap without unknown pixels: both photos are good."""
+    cm.write_image(tmp_path / "p00.png", np.ones((5, 6)))
+    cm.write_image(tmp_path / "p01.png", draw(1)[1])
+    photo = chosen.photo(2)
+    sure = np.where(draw(1)[1] > 0.5, 255, 0).astype(np.uint8)
+    chosen.write_trimap(photo, sure)
+    chosen.write_matte(photo, "knn", draw(1)[1], parameters={})
+    chosen.decide(photo, "knn", "Bob", overrule=True)
+    result = export(chosen, truth=tmp_path)
+    assert (len(result.entries), result.left_out) == (2, [])
+    page = (chosen.root / "dataset/report.html").read_text()
+    for text in ("Not compared", "no unknown pixels", "5x6"):
+        assert text in page
+    assert str(tmp_path) not in page
+
+
+def test_no_method_that_all_have(chosen, tmp_path):
+    for name in ("p00", "p01"):
+        cm.write_image(tmp_path / f"{name}.png", draw(1)[1])
+    for k, photo in enumerate(chosen.photos("chosen")):
+        decision = chosen.decision(photo)
+        for method in set(chosen.candidates(photo)) - {decision.choice}:
+            chosen.matte_path(photo, method).unlink()
+        kept = chosen.matte_path(photo, decision.choice)
+        if kept.exists():
+            kept.unlink()
+        chosen.write_matte(photo, ("knn", "shared")[k], draw(1)[1], parameters={})
+        chosen.repair()
+        chosen.decide(photo, ("knn", "shared")[k], decision.reviewer)
+    export(chosen, truth=tmp_path)
+    assert "photo by photo" not in (chosen.root / "dataset/report.html").read_text()
+
+
+def test_the_two_candidates_are_computed_ones(chosen):
+    for photo in chosen.photos("chosen"):
+        chosen.matte_path(photo, "closed-form").unlink()
+        chosen.write_matte(
+            photo, "edited", np.ones((24, 32)), parameters={}, reviewer=chosen.decision(photo).reviewer
+        )
+    chosen.repair()
+    for photo in chosen.photos("chosen"):
+        chosen.decide(photo, "knn", "Ana", overrule=True)
+    export(chosen)
+    assert "difference of the two candidates" not in (chosen.root / "dataset/report.html").read_text()

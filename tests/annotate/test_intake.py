@@ -1,5 +1,6 @@
 """What init takes, and why it does not take the rest."""
 
+import os
 import struct
 import unicodedata
 import zlib
@@ -238,3 +239,13 @@ def test_photos_on_their_side(tmp_path):
     image.save(tmp_path / "images/p00.png", exif=exif)
     _, (photo,) = take(tmp_path)
     assert (photo.width, photo.height, photo.state) == (32, 24, "new")
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    fill(tmp_path, 1)
+    try:
+        (tmp_path / "images/p00.png").rename(tmp_path / "images" / os.fsdecode(b"caf\xe9.png"))
+    except OSError:
+        pytest.skip("this file system has no such names")
+    result, photos = take(tmp_path)
+    assert (photos, result.refused) == ([], [("images/caf\ufffd.png", "its name is not UTF-8; rename it.")])

@@ -205,3 +205,58 @@ def test_notes(ready):
     assert [(n["text"], n["reviewer"]) for n in ready.notes(photo)] == [("first", "Ana"), ("second 🦊", "Bob")]
     with pytest.raises(ProjectError, match="at most"):
         ready.note(photo, "x" * 10_001, "Ana")
+
+
+def test_what_is_refused_is_kept_but_never_taken_in(ready):
+    photo = ready.hold(ready.photo(1), "Bob")
+    ready.write_matte(photo, "edited", np.ones((24, 32)), parameters={}, reviewer="Bob")
+    with pytest.raises(Conflict, match="held by Bob"):
+        ready.write_matte(photo, "edited", np.zeros((24, 32)), parameters={}, reviewer="Ana")
+    assert not list(ready.root.glob("*/.incoming/*.png"))
+    (kept,) = ready.root.glob("history/mattes/edited/*.png")
+    assert cm.read_matte(kept).max() == 0
+    with Project.open(ready.root) as again:
+        assert again.read_matte(photo, "edited").min() == 1
+        assert again.versions.current(photo.id, "matte", "edited").author == "Bob"
+
+
+def test_a_blend_that_is_refused_leaves_the_former_one(ready):
+    photo, given = ready.photo(1), {"methods": ["closed-form", "knn"], "weight": 1.0}
+    decision = ready.decide(photo, "blend", "Ana", parameters=given)
+    with pytest.raises(Conflict, match="decided by Ana"):
+        ready.decide(photo, "blend", "Bob", parameters=given | {"weight": 0.0})
+    assert ready.versions.current(photo.id, "matte", "blend").sha256 == decision.sha256
+
+
+def test_only_the_matte_that_was_seen_is_chosen(ready):
+    photo = ready.photo(1)
+    seen = ready.versions.current(photo.id, "matte", "knn").sha256
+    ready.write_matte(photo, "knn", np.zeros((24, 32)), parameters={})
+    with pytest.raises(Conflict, match="knn of p00 changed meanwhile"):
+        ready.decide(photo, "knn", "Ana", version=seen)
+    assert ready.decision(photo) is None
+    now = ready.versions.current(photo.id, "matte", "knn").sha256
+    assert ready.decide(photo, "knn", "Ana", version=now).sha256 == now
+
+
+def test_links_that_lead_out_stop_nothing_else(ready, tmp_path):
+    photo, other = ready.photo(1), ready.photo(2)
+    (tmp_path / "outside.png").write_bytes(ready.matte_path(photo, "knn").read_bytes())
+    links = {"knn": tmp_path / "outside.png", "closed-form": tmp_path / "nothing"}
+    for method, target in links.items():
+        path = ready.root / f"mattes/{method}/p00.png"
+        path.unlink()
+        path.symlink_to(target)
+    away = ready.root / "trimaps/p01.png"
+    away.unlink()
+    away.symlink_to(ready.root / "trimaps/nothing.png")
+    done = ready.repair()
+    assert any("passed over the matte knn of p00" in text for text in done)
+    assert "the trimap of p01 is gone" in done
+    assert ready.candidates(photo) == {}
+    assert len(ready.candidates(other)) == 2
+    before = (tmp_path / "outside.png").read_bytes()
+    ready.write_matte(photo, "knn", np.zeros((24, 32)), parameters={})
+    assert not (ready.root / "mattes/knn/p00.png").is_symlink()
+    assert (tmp_path / "outside.png").read_bytes() == before, "the link was replaced, not what it led to"
+    assert ready.read_matte(photo, "knn").max() == 0

@@ -13,6 +13,7 @@ pytest.importorskip("fastapi", reason="the review's server needs fastapi")
 
 from classmat.annotate.review import server
 from classmat.annotate.review.access import is_loopback, new_token
+from classmat.cli import review as command
 
 
 def review(*arguments, code="from classmat.cli import main; main()"):
@@ -77,3 +78,28 @@ def test_warming_up_does_what_strokes_do():
     before = threading.active_count()
     server.warm_up()
     assert threading.active_count() == before
+
+
+def test_the_database_is_copied_when_the_server_ends(tmp_path, monkeypatch):
+    Project.create(tmp_path).close()
+    monkeypatch.setattr(server, "warm_up", lambda: None)
+
+    def interrupted(self, sockets):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(server.uvicorn.Server, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        server.serve(tmp_path, reviewer="ana", port=0)
+    assert len(list(tmp_path.glob("history/project-2*.sqlite"))) == 1
+
+
+def test_who_reviews_is_known(tmp_path, monkeypatch):
+    def nobody():
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr(command.getpass, "getuser", nobody)
+    Project.create(tmp_path).close()
+    with pytest.raises(ValueError, match="--reviewer NAME"):
+        command.run(tmp_path, browser=False, port=0)
+    with pytest.raises(ValueError, match="reviewer is '  '"):
+        command.run(tmp_path, browser=False, port=0, reviewer="  ")

@@ -269,6 +269,27 @@ def test_deciding_with_the_keyboard(page, folder):
     assert page.text("count") == "2 of 3"
 
 
+def test_notes_are_saved_while_typing_and_when_the_page_goes(page, folder):
+    page.tab.focus("#notes")
+    page.tab.keyboard.type("the left ear")
+    until(lambda: rows(folder, "SELECT text FROM notes"), lambda found: found == [("the left ear",)])
+    page.tab.keyboard.type(" and the right one")
+    page.tab.reload()
+    page.wait()
+    until(
+        lambda: rows(folder, "SELECT text FROM notes"),
+        lambda found: found[-1:] == [("the left ear and the right one",)],
+    )
+    page.tab.focus("#notes")
+    page.tab.keyboard.type(", too")
+    page.tab.focus("#stage")
+    page.press("n")
+    page.wait()
+    page.tab.wait_for_timeout(1200)
+    photos = "SELECT DISTINCT name FROM notes JOIN photos ON photos.id = photo"
+    assert rows(folder, photos) == [("portrait-3",)], "what was typed belongs to its photo"
+
+
 def test_a_photo_that_is_not_seen_yet_cannot_be_decided(page, folder):
     held = []
     page.tab.route("**/image?*", lambda route: held.append(route))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import classmat as cm
-from classmat.annotate.project import Project
+from classmat.annotate.project import Conflict, Project
 
 pytest.importorskip("fastapi", reason="the review's server needs fastapi")
 pytest.importorskip("httpx", reason="its test client needs httpx")
@@ -19,8 +19,9 @@ with warnings.catch_warnings():  # newer Starlettes want the successor of httpx,
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-from classmat.annotate.review.access import COOKIE
-from classmat.annotate.review.desk import Edit
+from classmat.annotate.review import desk as desks
+from classmat.annotate.review.access import cookie_name
+from classmat.annotate.review.desk import Desk, Edit
 from classmat.annotate.review.server import create_app
 
 HOME = "http://127.0.0.1:8765"
@@ -280,6 +281,55 @@ def test_a_matte_older_than_its_trimap_is_brought_up_to_date(project):
     assert abs(again.live.alpha - cm.closed_form_matting(project.read_image(photo), trimap)).max() < 0.02
 
 
+def painted(desk, photo, reviewer, where, label):
+    edit = desk.begin(photo, reviewer, "closed-form")
+    edit.change(lambda live: live.paint(where, np.full((4, 4), label, np.uint8)), counts="strokes")
+    return edit
+
+
+def test_strokes_are_kept_while_the_disk_is_full(project, monkeypatch):
+    photo, other = project.photos()
+    desk, full = Desk(project), OSError(28, "No space left on device")
+    monkeypatch.setattr(desks, "OPEN", 1)
+    monkeypatch.setattr(Edit, "_later", lambda self: None)
+    painted(desk, photo, "ana", BOX, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(project, "write_trimap", lambda *_, **__: (_ for _ in ()).throw(full))
+        with pytest.raises(OSError, match="No space"):
+            desk.put_away(photo, "ana")
+        desk.begin(other, "bob", "knn")
+        desk.close()
+    desk.put_away(photo, "ana")
+    assert (project.read_trimap(photo)[HERE] == 0).all()
+    assert (project.read_matte(photo, "edited")[HERE] == 0).all()
+
+
+def test_what_another_reviewer_wrote_is_gone_on_with(project, monkeypatch):
+    monkeypatch.setattr(Edit, "_later", lambda self: None)
+    photo, desk = project.photos()[0], Desk(project)
+    painted(desk, photo, "ana", BOX, 0)
+    desk.save(photo, "ana")
+    assert desk.edit(photo, "ana") is desk.begin(photo, "ana", "edited"), "her own writing changes nothing"
+    painted(desk, photo, "bob", OTHER, 255)
+    desk.put_away(photo, "bob")
+    for again in (desk.edit(photo, "ana"), desk.begin(photo, "ana", "edited")):
+        assert (again.live.trimap[THERE] == 255).all()
+        assert (again.live.alpha[THERE] == 1).all()
+
+
+def test_strokes_on_a_photo_that_another_one_has_go_to_the_history(project, monkeypatch):
+    monkeypatch.setattr(Edit, "_later", lambda self: None)
+    photo, desk = project.photos()[0], Desk(project)
+    painted(desk, photo, "ana", BOX, 0)
+    project.hold(photo, "bob")
+    with pytest.raises(Conflict, match="held by bob"):
+        desk.put_away(photo, "ana")
+    desk.put_away(photo, "ana")
+    (kept,) = project.root.glob("history/mattes/edited/*.png")
+    assert (cm.read_matte(kept)[HERE] == 0).all()
+    assert "edited" not in project.candidates(photo)
+
+
 def test_undoing_a_stroke_refining_and_solving_all(client, project):
     id = project.photos()[0].id
     first = client.post(f"/api/photos/{id}/edit", params={"base": "closed-form"}).content
@@ -450,10 +500,29 @@ def test_a_token_is_needed_where_there_is_one(project):
         assert answer.status_code == 303
         assert "HttpOnly" in answer.headers["set-cookie"]
         assert "SameSite=Strict" in answer.headers["set-cookie"]
-        assert client.cookies[COOKIE] == "correct-horse"
+        assert client.cookies[cookie_name("correct-horse")] == "correct-horse"
         assert client.get("/api/project").status_code == 200
         assert client.post("/api/claim", headers={"origin": "http://evil.example"}).status_code == 403
         assert client.post("/api/claim", headers={"origin": base}).status_code == 200
+
+
+def test_cookies_of_other_services_do_no_harm(project):
+    app = create_app(project, reviewer="ana", token="correct-horse")
+    own = f"{cookie_name('correct-horse')}=correct-horse"
+    with TestClient(app, base_url="http://studio.example:8765") as client:
+        for cookie in (f'prefs={{"a": "b, c"}}; {own}', f"{own}; [x]=1; ;=", f'bad"name=1;{own}'):
+            assert client.get("/api/project", headers={"cookie": cookie}).status_code == 200, cookie
+        wrong = f"{cookie_name('correct-horse')}=wrong"
+        assert client.get("/api/project", headers={"cookie": wrong}).status_code == 403
+
+
+def test_the_matte_that_was_shown_is_the_one_that_is_chosen(client, project):
+    photo = project.photos()[0]
+    shown = client.get(f"/api/photos/{photo.id}").json()["mattes"][1]
+    project.write_matte(photo, shown["method"], np.zeros((photo.height, photo.width)), parameters={})
+    given = {"choice": shown["method"], "version": shown["version"]}
+    assert client.post(f"/api/photos/{photo.id}/decision", json=given).status_code == 409
+    assert project.decision(photo) is None
 
 
 def test_names_of_reviewers_are_checked(client):

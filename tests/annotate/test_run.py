@@ -18,7 +18,7 @@ from project_checks import METHODS, check, draw, fill, no_predecessors
 import classmat as cm
 from classmat.annotate import candidates, repair, run, workers
 from classmat.annotate.intake import take_in
-from classmat.annotate.project import Project
+from classmat.annotate.project import Project, ProjectError
 
 ROOT = Path(__file__).parents[2]
 
@@ -309,3 +309,38 @@ def test_two_processes_at_once(tmp_path):
         check(project)
         no_predecessors(project)
         assert project.counts()["ready"] == 24
+
+
+def test_a_photo_that_became_a_link_fails_alone(project, quick, tmp_path):
+    path = project.image_path(project.photo(2))
+    path.rename(tmp_path / "elsewhere.png")
+    path.symlink_to(tmp_path / "elsewhere.png")
+    summary = run.run(project)
+    assert (summary.done, summary.failed) == (2, 1)
+    assert "leaves the project" in project.photo(2).reason
+
+
+def test_workers_that_cannot_work_stop_the_run(project, quick, monkeypatch):
+    class Foreign(Threads):
+        def executor(self):
+            return self
+
+        def submit(self, *_):
+            future = Future()
+            future.set_exception(ModuleNotFoundError("No module named 'classmat'"))
+            return future
+
+    monkeypatch.setattr(workers, "LocalPool", Foreign)
+    with pytest.raises(
+        ProjectError, match=r"the workers cannot work, the run stops: .*No module named 'classmat'"
+    ):
+        run.run(project)
+    assert [photo.state for photo in project.photos()] == ["new"] * 3
+
+
+def test_reasons_do_not_name_folders_of_this_machine(project, quick):
+    project.image_path(project.photo(1)).write_bytes(b"")
+    project.trimap_path(project.photo(2)).unlink()
+    assert run.run(project).failed == 2
+    for row in project.database.rows("SELECT reason FROM failures"):
+        assert str(project.root.resolve()) not in row["reason"]

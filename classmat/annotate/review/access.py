@@ -1,10 +1,10 @@
 """Who may talk to the server: this machine's browser, from our own page, or whoever has the token."""
 
+import hashlib
 import ipaddress
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -47,6 +47,15 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
+def cookie_name(token: str) -> str:
+    """Return the name of the cookie with a token: browsers share cookies between the ports of a machine.
+
+    >>> cookie_name("a") == cookie_name("b")
+    False
+    """
+    return f"{COOKIE}_{hashlib.sha256(token.encode()).hexdigest()[:8]}"
+
+
 class Guard:
     """The outermost layer of the server: refuses what is not from the page, and adds headers that say so.
 
@@ -62,6 +71,7 @@ class Guard:
 
     def __init__(self, app: Application, token: str | None = None) -> None:
         self.app, self.token = app, token
+        self.cookie = cookie_name(token or "")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or refuse it."""
@@ -76,7 +86,7 @@ class Guard:
         if refusal is None:
             await self.app(scope, receive, self._with_headers(send))
         elif is_front and self._shows_token(scope) and self._stranger(headers, is_front) is None:
-            cookie = f"{COOKIE}={self.token}; Path=/; HttpOnly; SameSite=Strict"
+            cookie = f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict"
             await _answer(self._with_headers(send), 303, "", {"location": "/", "set-cookie": cookie})
         else:
             await _answer(self._with_headers(send), 403, refusal)
@@ -97,11 +107,9 @@ class Guard:
         if self.token is None:
             return None
         shown = [headers.get("authorization", "").removeprefix("Bearer ")]
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            cookie = None
-        shown += [cookie.value] if cookie else []
+        # By hand: other services of this machine send their cookies along, and not all are as the standard wants them.
+        pairs = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
+        shown += [value for name, _, value in pairs if name == self.cookie]
         if any(self._is_token(text) for text in shown):
             return None
         return "Open the address with the token that the command showed."

@@ -28,6 +28,7 @@ class Choice(BaseModel):
     parameters: dict[str, Any] | None = None
     notes: str | None = None
     overrule: bool = False
+    version: str | None = None  # of the matte that was shown
 
 
 class Note(BaseModel):
@@ -44,9 +45,7 @@ def decide(
 ) -> dict[str, Any]:
     """Choose a matte, or reject the photo."""
     desk.put_away(photo, reviewer)  # what was painted is on disk before it is chosen
-    project.decide(
-        photo, given.choice, reviewer, parameters=given.parameters, notes=given.notes, overrule=given.overrule
-    )
+    project.decide(photo, reviewer=reviewer, **given.model_dump())
     return told(project, project.photo(photo.id))
 
 

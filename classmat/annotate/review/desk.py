@@ -10,7 +10,7 @@ import numpy as np
 
 from ...images.io import read_trimap
 from ..live import LiveMatte, Patch
-from ..project import EDITED, Photo, Project
+from ..project import EDITED, Conflict, Photo, Project
 
 OPEN = 4  # photos in memory; the next one sends the oldest to disk
 PAUSE = 1.5  # seconds without a stroke after which the matte is written; trimaps are written at once
@@ -39,6 +39,7 @@ class Edit:
         is_closed_form = CLOSED_FORM in (base, self.parameters["base"]) and not self.parameters["refinements"]
         self.live = _opened(project, photo, base, exact=is_closed_form)
         self._trimap = self.live.trimap.copy()  # as it is on disk
+        self._seen = self._on_disk()
         self._is_new = False
         self._timer: threading.Timer | None = None
         self._trouble: Exception | None = None
@@ -64,16 +65,47 @@ class Edit:
                 self._later()
             return patch
 
+    def is_current(self) -> bool:
+        """Return whether trimap and matte on disk are those that were read or written here."""
+        if not self.lock.acquire(blocking=False):
+            return True  # something is being solved or written: not to be waited for, the next one asks again
+        try:
+            return self._seen == self._on_disk()
+        finally:
+            self.lock.release()
+
+    def abandon(self) -> None:
+        """Write nothing more: somebody else's work is on disk; what he kept us from writing is in the history."""
+        with self.lock:
+            self._stop()
+            self._is_new = False
+
     def save(self) -> None:
         """Write trimap and matte, if they changed."""
         with self.lock:
             self._stop()
-            self._save_trimap()
-            if self._is_new:
-                self.project.write_matte(
-                    self.photo, EDITED, self.live.alpha, parameters=dict(self.parameters), reviewer=self.reviewer
-                )
-                self._is_new = False
+            try:
+                self._save_trimap()
+            except Conflict:
+                with contextlib.suppress(Conflict):
+                    self._save_matte()  # to the history as well
+                raise
+            self._save_matte()
+
+    def _on_disk(self) -> dict[str, str]:
+        found = {
+            "trimap": self.project.trimap_version(self.photo),
+            EDITED: self.project.versions.current(self.photo.id, "matte", EDITED),
+        }
+        return {kind: version.sha256 if version else "" for kind, version in found.items()}
+
+    def _save_matte(self) -> None:
+        if self._is_new:
+            version = self.project.write_matte(
+                self.photo, EDITED, self.live.alpha, parameters=dict(self.parameters), reviewer=self.reviewer
+            )
+            self._seen[EDITED] = version.sha256
+            self._is_new = False
 
     def _later(self) -> None:
         self._stop()
@@ -98,7 +130,8 @@ class Edit:
 
     def _save_trimap(self) -> None:
         if not np.array_equal(self.live.trimap, self._trimap):
-            self.project.write_trimap(self.photo, self.live.trimap, self.reviewer)
+            version = self.project.write_trimap(self.photo, self.live.trimap, self.reviewer)
+            self._seen["trimap"] = version.sha256
             self._trimap = self.live.trimap.copy()
 
     def _stop(self) -> None:
@@ -118,14 +151,15 @@ class Desk:
     def begin(self, photo: Photo, reviewer: str, base: str) -> Edit:
         """Begin with the matte of a method; what was edited before goes to the history once this is written."""
         with self._lock:
-            if base == EDITED and (photo.id, reviewer) in self._edits:
-                return self._edits[photo.id, reviewer]
+            edit = self._found((photo.id, reviewer))
+            if base == EDITED and edit is not None:
+                return edit
             self._close((photo.id, reviewer))
         edit = Edit(self.project, photo, reviewer, base)
         with self._lock:
             self._edits[photo.id, reviewer] = edit
-            while len(self._edits) > OPEN:
-                self._close_quietly(next(iter(self._edits)))
+            while len(self._edits) > OPEN and self._close_quietly(next(iter(self._edits))):
+                pass
         return edit
 
     def edit(self, photo: Photo, reviewer: str) -> Edit:
@@ -137,15 +171,16 @@ class Desk:
             If nothing was edited.
         """
         with self._lock:
-            if (photo.id, reviewer) in self._edits:
+            edit = self._found((photo.id, reviewer))
+            if edit is not None:
                 self._edits.move_to_end((photo.id, reviewer))
-                return self._edits[photo.id, reviewer]
+                return edit
         return self.begin(photo, reviewer, EDITED)
 
     def save(self, photo: Photo, reviewer: str) -> None:
         """Write what is open of a photo."""
         with self._lock:
-            edit = self._edits.get((photo.id, reviewer))
+            edit = self._found((photo.id, reviewer))
         if edit is not None:
             edit.save()
 
@@ -160,15 +195,36 @@ class Desk:
             for key in list(self._edits):
                 self._close_quietly(key)
 
-    def _close_quietly(self, key: tuple[int, str]) -> None:
-        """Close an edit whose reviewer is not asking; he may have lost the photo to another one, who has it now."""
+    def _found(self, key: tuple[int, str]) -> Edit | None:
+        """Return an open edit, unless somebody else wrote trimap or matte meanwhile: that is what goes on then."""
+        edit = self._edits.get(key)
+        if edit is not None and not edit.is_current():
+            edit.abandon()
+            del self._edits[key]
+            return None
+        return edit
+
+    def _close_quietly(self, key: tuple[int, str]) -> bool:
+        """Close an edit whose reviewer is not asking; return whether it is closed, and not kept for a better day.
+
+        He may have lost the photo to another one, who has it now.
+        """
         with contextlib.suppress(ValueError, OSError):
             self._close(key)
+        return key not in self._edits
 
     def _close(self, key: tuple[int, str]) -> None:
-        edit = self._edits.pop(key, None)
-        if edit is not None:
+        """Close an edit that is written, or whose photo another reviewer has; what a full disk refuses stays open."""
+        edit = self._found(key)
+        if edit is None:
+            return
+        try:
             edit.save()
+        except Conflict:  # it is in the history
+            edit.abandon()
+            del self._edits[key]
+            raise
+        del self._edits[key]
 
 
 def _opened(project: Project, photo: Photo, base: str, *, exact: bool) -> LiveMatte:

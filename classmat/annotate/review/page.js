@@ -10,6 +10,7 @@ const LABELS = { foreground: 255, background: 0, unknown: 128 };
 const TINTS = { foreground: "#4aa3ff", background: "#ff7a45", unknown: "#ffffff", refine: "#f5f5f5" };
 const REASONS = ["Both mattes are wrong", "Blurred or noisy", "No clear subject", "Subject is cut off", "Not a photo"];
 const HEARTBEAT = 60_000;
+const TYPING = 1_000;  // without a letter, after which a note is saved
 
 const view = new View($("canvas"));
 const state = { photo: null, edit: false, tool: "hand", fills: false, refiner: "guided", before: [], loading: 0 };
@@ -67,7 +68,7 @@ async function go(find) {
   dataset.state = "going";
   let photo;
   try {
-    await chain;
+    await Promise.all([chain, beat]);  // a hold that came later would let go of the next photo
     photo = await find(state.photo);
   } catch (error) {
     dataset.state = before;
@@ -86,6 +87,8 @@ const next = () => go(async (photo) => {
 
 async function show(photo) {
   const turn = ++state.loading;
+  safely(saveNotes)();
+  noted = null;
   Object.assign(state, { photo, edit: false });
   Object.assign(strokes, { current: null, waiting: [], mask: null, done: 0 });
   document.body.dataset.state = photo ? "loading" : "done";
@@ -101,6 +104,7 @@ async function show(photo) {
   $("name").textContent = photo.name;
   $("facts").textContent = facts(photo);
   $("notes").value = photo.notes;
+  noted = photo;
   enable();
   await busily("loading", () => load(photo, turn));
 }
@@ -165,13 +169,30 @@ function enable() {
   for (const id of ["left-tag", "right-tag", "zoom"]) $(id).hidden = !has || !mattes;
 }
 
+// Notes
+
+let noted = null, typing;  // the photo whose notes are in the field
+async function saveNotes(options) {
+  clearTimeout(typing);
+  const text = $("notes").value.trim(), photo = noted;
+  if (!photo || text === photo.notes) return;
+  const before = photo.notes;
+  photo.notes = text;  // at once: a decision that follows shall not save it again
+  try { await post(`photos/${photo.id}/note`, { text }, options); } catch (error) { photo.notes = before; throw error; }
+  tell("Note saved");
+}
+
 // Deciding
 
 const decide = (choice, parameters) => go(async (photo) => {
   if (!photo) return null;
+  clearTimeout(typing);
   const notes = $("notes").value.trim();
   const given = notes && notes !== photo.notes ? { notes } : {};
-  await post(`photos/${photo.id}/decision`, { choice, parameters, ...given });
+  const shown = photo.mattes.find((matte) => matte.method === choice);
+  const version = choice === "edited" && state.edit ? undefined : shown?.version;  // painted here: it is what is seen
+  await post(`photos/${photo.id}/decision`, { choice, parameters, version, ...given });
+  Object.assign(photo, given);
   state.before.push(photo.id);
   tell(choice === "reject" ? `${photo.name}: rejected` : `${photo.name}: ${nice(choice)}`);
   return post(`claim?after=${photo.id}`);
@@ -226,7 +247,7 @@ $("why").addEventListener("close", safely(async () => {
 
 // Painting. Strokes show at once; the server answers in order, with what the matte became.
 
-let chain = Promise.resolve();
+let chain = Promise.resolve(), beat = chain;
 function inTurn(act) {
   chain = chain.then(act).catch(async (error) => {
     tell(error.message, true);
@@ -579,14 +600,12 @@ $("file").addEventListener("change", safely(async () => {
   const [file] = $("file").files;
   if (file) { view.set({ picture: await createImageBitmap(file) }); setBackdrop("picture"); }
 }));
-$("notes").addEventListener("change", safely(async () => {
-  const text = $("notes").value.trim(), { photo } = state;
-  if (!photo || text === photo.notes) return;
-  const before = photo.notes;
-  photo.notes = text;  // at once: a decision that follows shall not save it again
-  try { await post(`photos/${photo.id}/note`, { text }); } catch (error) { photo.notes = before; throw error; }
-  tell("Note saved");
-}));
+$("notes").addEventListener("change", safely(() => saveNotes()));
+$("notes").addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(safely(saveNotes), TYPING);
+});
+window.addEventListener("pagehide", () => safely(saveNotes)({ keepalive: true }));
 $("reviewer").addEventListener("change", safely(async () => {
   await go(async (photo) => {
     if (photo) await post(`photos/${photo.id}/release`);
@@ -595,7 +614,9 @@ $("reviewer").addEventListener("change", safely(async () => {
     return post("claim");
   });
 }));
-setInterval(() => { if (state.photo) safely(() => post(`photos/${state.photo.id}/hold`))(); }, HEARTBEAT);
+setInterval(() => {
+  if (state.photo && document.body.dataset.state !== "going") beat = safely(() => post(`photos/${state.photo.id}/hold`))();
+}, HEARTBEAT);
 
 sliders();
 safely(async () => show(await post("claim")))();

@@ -26,8 +26,8 @@ async function ask(path, options = {}) {
 
 export const getJSON = async (path) => (await ask(path)).json();
 
-export const post = async (path, data) =>
-  (await ask(path, { method: "POST", body: data && JSON.stringify(data), headers: data && { "Content-Type": "application/json" } })).json();
+export const post = async (path, data, options = {}) =>
+  (await ask(path, { ...options, method: "POST", body: data && JSON.stringify(data), headers: data && { "Content-Type": "application/json" } })).json();
 
 /** Post bytes or nothing; returns {box, settled, base, alpha, trimap, colours}, or null if nothing changed. */
 export async function patch(path, bytes) {

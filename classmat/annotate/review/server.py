@@ -108,7 +108,10 @@ def serve(
         threading.Thread(target=warm_up, daemon=True).start()
         if ready is not None:
             ready(address(host, listener.getsockname()[1], token))
-        uvicorn.Server(config).run(sockets=[listener])
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            project.database.backup()
 
 
 def warm_up() -> None:
