@@ -88,11 +88,11 @@ def _told(total: int) -> Any:
 
 def judge_all(run: Any, first: Any, last: Any, test: Any, masks: Any = None) -> dict[str, Any]:
     """Score the three variants on the test photos; the filter's numbers come from the held-out ones."""
-    from classmat.nn.data import load_pairs
+    from classmat.nn.data import MARGIN, load_pairs
     from classmat.nn.recipes.judging import choose_filter, filter_masks, held_out_batch, judge, predict
 
     size, radius = run.recipe.size, run.recipe.radius
-    own = held_out_batch(load_pairs(run.held_out[:60], round(1.25 * size)), size)
+    own = held_out_batch(load_pairs(run.held_out[:60], round(MARGIN * size)), size)
     chosen = choose_filter(own.image, predict(first.params, first.buffers, own.image, radius=radius)[0], own.alpha)
     mask, _ = predict(first.params, first.buffers, test.image, radius=radius)
     joint_mask, matte = predict(last.params, last.buffers, test.image, radius=radius)
@@ -101,6 +101,7 @@ def judge_all(run: Any, first: Any, last: Any, test: Any, masks: Any = None) -> 
         "LDN+GF": filter_masks(test.image, mask, *chosen),
         "LDN+FB": matte,
         "joint LDN": joint_mask,
+        "LDN cut at 1/2": (mask > 0.5).astype(np.float32),
     }
     rows = {name: judge(alpha, test.alpha)._asdict() for name, alpha in mattes.items()}
     if masks is not None:
@@ -141,7 +142,7 @@ def show(title: str, results: list[dict[str, Any]]) -> None:
     )
     for heading in ("variant", "paper MSE", "gradient", "ms", "MSE", "gradient", "IoU", "ms"):
         table.add_column(heading, justify="left" if heading == "variant" else "right")
-    for name in (*VARIANTS, "joint LDN"):
+    for name in (*VARIANTS, "joint LDN", "LDN cut at 1/2"):
         rows = [result["scores"][name] for result in results]
         paper = [f"{x:g}" for x in PAPER[name]] if name in PAPER else [""] * 3
         cells = [

@@ -11,6 +11,7 @@ import typer
 
 from ._console import console, say
 from ._numbers import number, whole_number
+from ._progress import counted
 
 if TYPE_CHECKING:
     from ..nn.recipes.judging import Scores
@@ -112,8 +113,13 @@ def fast_deep_matting(
     run = Run.of(data, output, recipe, held_out=held_out)
     if run.checkpoint.exists():
         say(f"going on with {run.checkpoint}")
-    with _Bar(sum(recipe.steps)) as bar:
-        carry_out(run, every=every, workers=workers, report=bar.report, judged=bar.judged)
+    with counted() as show:
+
+        def report(progress: "Progress") -> None:
+            recent = progress.losses[-50:]
+            show(f"loss {sum(recent) / len(recent):.4f}", len(progress.losses), sum(recipe.steps))
+
+        carry_out(run, every=every, workers=workers, report=report, judged=_show_scores)
     _draw_losses(run.folder / "losses.csv", run.folder / "losses.png")
     typer.echo(f"{run.folder / 'weights.npz'}")
 
@@ -141,70 +147,33 @@ def _read(config: Path | None) -> Mapping[str, Any]:
 
 
 def _painted(output: Path, count: int, seed: int, size: int, workers: int) -> Path:
-    from ..nn.data import paint_portraits
-    from ..nn.recipes.running import MARGIN
+    from ..nn.data import MARGIN, paint_portraits
 
     folder = output / f"portraits-{count}-{seed}-{size}"  # others are another training's
-    with _Bar(count, "painting portraits") as bar:
+    with counted() as show:
         paint_portraits(
             folder,
             count,
             seed=seed * 10_000_000,
             size=round(MARGIN * size),
             workers=max(1, workers),
-            progress=bar.set,
+            progress=lambda done: show("painting portraits", done, count),
         )
     return folder
 
 
-class _Bar:
-    """Where training is: a bar on a terminal, a line now and then elsewhere."""
+def _show_scores(stage: str, scores: Mapping[str, "Scores"]) -> None:
+    from rich.table import Table
 
-    LINES = 20  # of a whole training, where there is no terminal
-
-    def __init__(self, total: int, what: str = "") -> None:
-        from rich import progress
-
-        self._bars = progress.Progress(
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(),
-            progress.MofNCompleteColumn(),
-            progress.TimeElapsedColumn(),
-            progress.TimeRemainingColumn(),
-            console=console(),
-            transient=True,
-            disable=not console().is_terminal,
-        )
-        self._total, self._task = total, self._bars.add_task(what, total=total)
-
-    def __enter__(self) -> "_Bar":
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def set(self, done: int, text: str | None = None) -> None:
-        self._bars.update(self._task, completed=done, description=text)
-        if self._bars.disable and text and done % max(1, self._total // self.LINES) == 0:
-            say(f"{done} of {self._total}: {text}")
-
-    def report(self, progress: "Progress") -> None:
-        recent = progress.losses[-50:]
-        self.set(len(progress.losses), f"loss {sum(recent) / len(recent):.4f}")
-
-    def judged(self, stage: str, scores: Mapping[str, "Scores"]) -> None:
-        from rich.table import Table
-
-        table = Table(
-            box=None, pad_edge=False, title=f"held-out photos after the stage '{stage}'", title_justify="left"
-        )
-        table.add_column("")
-        for heading in ("MSE", "gradient", "IoU"):
-            table.add_column(heading, justify="right")
-        for name, score in scores.items():
-            table.add_row(name, f"{score.mse:.5f}", f"{score.gradient:.5f}", f"{score.iou:.4f}")
-        console().print(table)
+    table = Table(
+        box=None, pad_edge=False, title=f"held-out photos after the stage '{stage}'", title_justify="left"
+    )
+    table.add_column("")
+    for heading in ("MSE", "gradient", "IoU"):
+        table.add_column(heading, justify="right")
+    for name, score in scores.items():
+        table.add_row(name, f"{score.mse:.5f}", f"{score.gradient:.5f}", f"{score.iou:.4f}")
+    console().print(table)
 
 
 def _draw_losses(source: Path, target: Path) -> None:

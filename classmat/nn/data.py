@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from ..filters.resize import resize
 from ..images.gallery import portrait, snapshot
 from ..images.io import read_image, read_matte, write_image
+from ..images.naming import EXTENSIONS, is_picture
 from ..images.validate import as_choice, as_count, told_path
 from .augment import NONE, Augmentation
 
 Array = NDArray[Any]
 KINDS = ("snapshot", "portrait")
-SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
+MARGIN = 1.25  # photos are kept this much larger than the net sees them, for what enlarges them
 
 
 class Batch(NamedTuple):
@@ -59,9 +60,7 @@ def find_pairs(folder: str | os.PathLike[str]) -> list[Pair]:
             f"{told_path(root / 'alpha')} has no matte for {missing[0]} and {len(missing) - 1} others."
         )
     if not photos:
-        raise ValueError(
-            f"{told_path(root / 'image')} has no pictures; accepted are {', '.join(sorted(SUFFIXES))}."
-        )
+        raise ValueError(f"{told_path(root / 'image')} has no pictures; accepted are {', '.join(EXTENSIONS)}.")
     return [Pair(path, mattes[path.stem]) for path in photos]
 
 
@@ -99,7 +98,7 @@ def squeezed(image: Array, size: int) -> Array:
     >>> squeezed(np.full((300, 400, 3), 0.5), 128).shape
     (128, 128, 3)
     """
-    small = _reduced(image, round(1.25 * size))
+    small = _reduced(image, round(MARGIN * size))
     return NONE.apply(np.random.default_rng(0), small, np.zeros(small.shape[:2]), size)[0]
 
 
@@ -236,7 +235,7 @@ def _pictures(folder: Path) -> list[Path]:
         raise NotADirectoryError(
             f"{told_path(folder)} is no folder; accepted is one with photos in image/, mattes in alpha/."
         )
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in folder.iterdir() if is_picture(path))
 
 
 def _name(kind: str, seed: int) -> str:

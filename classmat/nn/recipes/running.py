@@ -12,13 +12,12 @@ from typing import Any
 
 from ...images.atomic import write_bytes
 from ...images.validate import as_number, told_path
-from ..data import Batches, Pair, find_pairs, load_pairs, split_pairs
+from ..data import MARGIN, Batches, Pair, find_pairs, load_pairs, split_pairs
 from ..training import Progress, Report, resume, train
 from ..weights import FAST_DEEP_MATTING, Weights
 from .fast_deep_matting import Recipe
 from .judging import Scores, choose_filter, filter_masks, held_out_batch, judge, predict
 
-MARGIN = 1.25  # photos are kept this much larger than the net sees them, for what enlarges them
 JUDGED = 200  # held-out photos that are looked at, at most
 
 
